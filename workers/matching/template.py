@@ -1,0 +1,58 @@
+"""The stored form of fingers: minutiae with their descriptors.
+
+Three forms of a finger, each with its job: `FingerSample` (extracted, full precision),
+`FingerTemplate` (stored, compact, what this module holds) and the backends' packed galleries
+and prepared probes (searchable).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.biometrics.model import FingerPosition, Impression, MissingFinger
+
+
+@dataclass(frozen=True, slots=True)
+class FingerTemplate:
+    """One impression of one finger, n minutiae, 8 + d bytes a minutia.
+
+    Attributes:
+        position: a finger, 1-10.
+        x: int16 (n,), pixels at 500 ppi.
+        y: int16 (n,), pixels at 500 ppi, down.
+        angle: uint16 (n,), 1/65536 turn, counter-clockwise on the image.
+        kind: uint8 (n,), `MinutiaKind`.
+        quality: uint8 (n,), 1-100, or 0.
+        descriptors: int8 (n, d), see `workers.matching.descriptor`.
+        nfiq2: 0-100, or None.
+    """
+
+    position: FingerPosition
+    impression: Impression
+    x: NDArray[np.int16]
+    y: NDArray[np.int16]
+    angle: NDArray[np.uint16]
+    kind: NDArray[np.uint8]
+    quality: NDArray[np.uint8]
+    descriptors: NDArray[np.int8]
+    nfiq2: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True, slots=True)
+class EncounterTemplate:
+    """The fingers of one encounter (or of one probe) under one set of parameters.
+
+    Attributes:
+        fingers: ordered by (position, impression).
+        parameters_hash: hex digest of the parameters the descriptors were built with.
+    """
+
+    fingers: tuple[FingerTemplate, ...]
+    parameters_hash: str
+    missing: tuple[MissingFinger, ...] = ()
