@@ -20,6 +20,7 @@ test-all: $(INSTALLED)
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/buf lint . --config protos/buf.yaml --path protos
 
 types: $(INSTALLED)
 	$(BIN)/mypy

@@ -1,0 +1,1 @@
+"""What makes many machines one gallery: store, partitions, placement, executors."""

@@ -1,0 +1,1 @@
+"""The front door: server, access, audit, search, client and command line."""

@@ -1,0 +1,1 @@
+"""What runs beside the data: biometrics, matching, shards. No gRPC."""

@@ -1,0 +1,1 @@
+"""Executors: in this process, or on a Ray cluster."""

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from workers.biometrics.model import Submission
 from workers.matching.probe import Probe
+
+from workers.biometrics.model import Submission
 from workers.prepare import PreparedSubmission
 from workers.shard import PartitionAnswer, ShardState
 
@@ -111,5 +112,3 @@ class Executor(Protocol):
     async def status(self) -> ExecutorStatus:
         """The shards and whether they answer."""
         ...
-
-

@@ -43,8 +43,7 @@ def stale() -> list[str]:
         different = [
             str(path)
             for path in fresh
-            if not (ROOT / path).exists()
-            or not filecmp.cmp(out / path, ROOT / path, shallow=False)
+            if not (ROOT / path).exists() or not filecmp.cmp(out / path, ROOT / path, shallow=False)
         ]
         return different + [str(path) for path in committed if path not in fresh]
 

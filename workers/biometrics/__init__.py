@@ -1,0 +1,1 @@
+"""Prints: transactions, images, templates, extraction."""

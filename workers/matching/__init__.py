@@ -1,0 +1,1 @@
+"""The engine: descriptor, screen, consolidate, fuse, calibrate."""

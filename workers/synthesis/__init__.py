@@ -1,0 +1,1 @@
+"""Generated prints, for the demo, the tests and the benchmarks."""
