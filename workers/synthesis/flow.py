@@ -119,9 +119,9 @@ def finger_flow(person: Person, finger: FingerPosition, shared: Traits) -> Flow:
         deltas=size * deltas,
         bends=bends,
         arching=math.radians(_ARCHING[pattern] + 4.0 * rng.standard_normal()),
-        arch_width=size * 110.0 * math.exp(0.12 * rng.standard_normal()),
-        arch_floor=size * (105.0 + 15.0 * rng.standard_normal()),
-        arch_fade=size * 30.0,
+        arch_width=size * _ARCH_WIDTH[pattern] * math.exp(0.12 * rng.standard_normal()),
+        arch_floor=size * (125.0 + 15.0 * rng.standard_normal()),
+        arch_fade=size * 55.0,
         crest=math.radians(22.0 + 5.0 * rng.standard_normal()) if pattern is Pattern.ARCH else 0.0,
         tilt=math.radians(3.0 * rng.standard_normal()),
         period_px=shared.period_px
@@ -137,10 +137,18 @@ def finger_flow(person: Person, finger: FingerPosition, shared: Traits) -> Flow:
 _ARCHING = {
     Pattern.ARCH: 40.0,
     Pattern.TENTED_ARCH: 38.0,
-    Pattern.LEFT_LOOP: 34.0,
-    Pattern.RIGHT_LOOP: 34.0,
-    Pattern.WHORL: 22.0,
-    Pattern.DOUBLE_LOOP: 22.0,
+    Pattern.LEFT_LOOP: 44.0,
+    Pattern.RIGHT_LOOP: 44.0,
+    Pattern.WHORL: 24.0,
+    Pattern.DOUBLE_LOOP: 24.0,
+}
+_ARCH_WIDTH = {
+    Pattern.ARCH: 100.0,
+    Pattern.TENTED_ARCH: 80.0,
+    Pattern.LEFT_LOOP: 65.0,
+    Pattern.RIGHT_LOOP: 65.0,
+    Pattern.WHORL: 110.0,
+    Pattern.DOUBLE_LOOP: 110.0,
 }
 
 
@@ -164,9 +172,9 @@ def _singular_points(
         deltas = [complex(side * (92 + 18 * jitter[2]), 105 + 20 * jitter[3])]
     else:
         double = pattern is Pattern.DOUBLE_LOOP
-        half = max(6.0, 30 + 7 * jitter[0]) if double else max(3.0, abs(12 + 7 * jitter[0]))
+        half = max(15.0, 36 + 7 * jitter[0]) if double else max(3.0, abs(12 + 7 * jitter[0]))
         # The two cores of a double loop lie side by side, wound either way.
-        turn = math.radians((35 if jitter[1] > 0 else -35) + 12 * jitter[2] if double else 0)
+        turn = math.radians((50 if jitter[1] > 0 else -50) + 12 * jitter[2] if double else 0)
         up = complex(half * math.sin(turn), -half * math.cos(turn))
         loops = [up, -up]
         deltas = [

@@ -25,6 +25,7 @@ from workers.biometrics.model import (
     MinutiaKind,
     TenPrint,
 )
+from workers.synthesis.contact import CONTACT, MIDDLE_Y_PX, ContactModel, Region, draw_region
 from workers.synthesis.distortion import draw_warp
 from workers.synthesis.flow import Flow, finger_flow
 from workers.synthesis.population import Person, Stream, Traits, stream, traits
@@ -71,55 +72,7 @@ class TemplateModel:
     kind_flip: float = 0.12
 
 
-@dataclass(frozen=True, slots=True)
-class ContactModel:
-    """How an impression type shows a finger; lengths in pixels at 500 ppi, angles in radians.
-
-    Attributes:
-        half_width_px: mean half width of the contact region.
-        half_height_px: mean half height.
-        spread: standard deviation of the logarithm of both.
-        shift_px: standard deviation (x, y) of the region's middle on the finger.
-        rotation: standard deviation of the finger's rotation on the platen.
-        bend_px: root mean square displacement by elastic distortion.
-        width: of the image.
-        height: of the image.
-    """
-
-    half_width_px: float
-    half_height_px: float
-    spread: float
-    shift_px: tuple[float, float]
-    rotation: float
-    bend_px: float
-    width: int
-    height: int
-
-
 MODEL = TemplateModel()
-
-CONTACT = {
-    Impression.PLAIN: ContactModel(
-        half_width_px=124.0,
-        half_height_px=190.0,
-        spread=0.10,
-        shift_px=(14.0, 26.0),
-        rotation=math.radians(7.0),
-        bend_px=4.0,
-        width=420,
-        height=500,
-    ),
-    Impression.ROLLED: ContactModel(
-        half_width_px=210.0,
-        half_height_px=270.0,
-        spread=0.05,
-        shift_px=(10.0, 20.0),
-        rotation=math.radians(4.0),
-        bend_px=6.0,
-        width=800,
-        height=750,
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +181,11 @@ def draw_impression(latent: LatentFinger, impression: Impression, session: int) 
     )
     # Some skins, and some touches, lose several times as many minutiae as others.
     trouble = math.exp(0.35 * (rng.standard_normal() - latent.skill))
-    inside = _contact_region(latent.flow, contact, rng)
-    shown = inside(latent.x, latent.y)
+    region = draw_region(contact, latent.flow.size, rng)
+    shown = region.radius(latent.x, latent.y) < 1.0
     found = shown & (rng.random(len(shown)) >= np.minimum(latent.missed * trouble, 0.95))
     made_up = _spurious(
-        latent.flow, inside, rng.poisson(MODEL.spurious * trouble * found.sum()), rng
+        latent.flow, region, rng.poisson(MODEL.spurious * trouble * found.sum()), rng
     )
 
     x = np.concatenate([latent.x[found], made_up[0]])
@@ -245,7 +198,7 @@ def draw_impression(latent: LatentFinger, impression: Impression, session: int) 
     angle = angle + MODEL.angle_jitter * _heavy_tailed(rng, len(x))
     angle = angle + np.pi * (rng.random(len(x)) < MODEL.angle_flip)
     warp = draw_warp(rng, contact.rotation, contact.bend_px)
-    x, y, angle = warp.place(x, y, angle)
+    x, y, angle = warp.place(x - region.centre[0], y - region.centre[1], angle)
     x = x + MODEL.position_jitter_px * _heavy_tailed(rng, len(x))
     y = y + MODEL.position_jitter_px * _heavy_tailed(rng, len(x))
     return _in_image(_Found(x, y, angle, ending, clear), contact, rng)
@@ -260,13 +213,13 @@ def _scatter(
     offered = MODEL.density * 1.55 * (1.0 + MODEL.core_gain)
     count = rng.poisson(offered * 4.0 * width * height)
     x = rng.uniform(-width, width, count)
-    y = rng.uniform(-height, height, count) + 20.0
+    y = rng.uniform(-height, height, count) + MIDDLE_Y_PX
     gain = np.zeros(count)
     for point in np.concatenate([flow.loops, flow.deltas]):
         square = (x - point.real) ** 2 + (y - point.imag) ** 2
         gain = np.maximum(gain, np.exp(-0.5 * square / MODEL.core_reach_px**2))
     keep = rng.random(count) * (1.0 + MODEL.core_gain) < 1.0 + MODEL.core_gain * gain
-    keep &= (x / width) ** 2 + ((y - 20.0) / height) ** 2 < 1.0
+    keep &= (x / width) ** 2 + ((y - MIDDLE_Y_PX) / height) ** 2 < 1.0
     x, y = x[keep], y[keep]
     near = MODEL.inhibition_px + 6.0 * MODEL.inhibition_slope_px
     pairs = cKDTree(np.column_stack([x, y])).query_pairs(near, output_type="ndarray")
@@ -299,43 +252,14 @@ def _half_turn(angle: NDArray[np.float64]) -> NDArray[np.float64]:
     return (angle + 0.5 * np.pi) % np.pi - 0.5 * np.pi
 
 
-class _Region:
-    """A contact region: an ellipse with a wavy edge."""
-
-    def __init__(self, cx: float, cy: float, a: float, b: float, waves: NDArray[np.float64]):
-        self.centre, self.axes, self.waves = (cx, cy), (a, b), waves
-
-    def __call__(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
-        u = (x - self.centre[0]) / self.axes[0]
-        v = (y - self.centre[1]) / self.axes[1]
-        phase = np.arctan2(v, u)
-        edge = 1.0 + sum(
-            w[0] * np.cos((k + 2) * phase) + w[1] * np.sin((k + 2) * phase)
-            for k, w in enumerate(self.waves)
-        )
-        return np.asarray(np.hypot(u, v) < edge)
-
-
-def _contact_region(flow: Flow, contact: ContactModel, rng: np.random.Generator) -> _Region:
-    scale = flow.size * np.exp(contact.spread * rng.standard_normal(2))
-    shift = rng.standard_normal(2) * contact.shift_px
-    return _Region(
-        float(shift[0]),
-        float(20.0 + shift[1]),
-        float(contact.half_width_px * scale[0]),
-        float(contact.half_height_px * scale[1]),
-        rng.normal(0.0, 0.03, (3, 2)),
-    )
-
-
 def _spurious(
-    flow: Flow, inside: _Region, count: int, rng: np.random.Generator
+    flow: Flow, region: Region, count: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Made-up minutiae inside a region; they lie along the flow, as breaks in ridges do."""
     tries = 3 * count + 8
-    x = inside.centre[0] + inside.axes[0] * rng.uniform(-1.1, 1.1, tries)
-    y = inside.centre[1] + inside.axes[1] * rng.uniform(-1.1, 1.1, tries)
-    keep = np.flatnonzero(inside(x, y))[:count]
+    x = region.centre[0] + region.axes[0] * rng.uniform(-1.1, 1.1, tries)
+    y = region.centre[1] + region.axes[1] * rng.uniform(-1.1, 1.1, tries)
+    keep = np.flatnonzero(region.radius(x, y) < 1.0)[:count]
     x, y = x[keep], y[keep]
     turn = np.pi * rng.integers(0, 2, len(x)) + 0.2 * rng.standard_normal(len(x))
     return x, y, flow.orientation(x, y) + turn
@@ -359,11 +283,9 @@ class _Found:
 
 def _in_image(found: _Found, contact: ContactModel, rng: np.random.Generator) -> Minutiae:
     """Centres an impression in its image, with a little play, and drops what falls outside."""
-    play = rng.normal(0.0, 8.0, 2)
-    x, y, angle = found.x, found.y, found.angle
-    middle = (np.ptp(x) / 2 + x.min(), np.ptp(y) / 2 + y.min()) if len(x) else (0.0, 0.0)
-    x = x - middle[0] + 0.5 * contact.width + play[0]
-    y = y - middle[1] + 0.5 * contact.height + play[1]
+    play = rng.normal(0.0, contact.play_px, 2)
+    x = found.x + 0.5 * contact.width + play[0]
+    y = found.y + 0.5 * contact.height + play[1]
     keep = (x >= 0) & (x <= contact.width - 1) & (y >= 0) & (y <= contact.height - 1)
     # The extractor gives the most of its minutiae 83 to 96; unclear ones trail off below.
     quality = np.clip(
@@ -373,7 +295,7 @@ def _in_image(found: _Found, contact: ContactModel, rng: np.random.Generator) ->
     return Minutiae(
         x=x[keep].astype(np.float32),
         y=y[keep].astype(np.float32),
-        angle=_turn(angle[keep]),
+        angle=_turn(found.angle[keep]),
         kind=kind[keep].astype(np.uint8),
         quality=np.round(quality[keep]).astype(np.uint8),
         width=contact.width,
