@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from workers.biometrics.model import FingerPosition, Impression, MissingFinger
 
+ANGLE_UNITS = 65536
+"""Units of `FingerTemplate.angle` in a full turn."""
+
 
 @dataclass(frozen=True, slots=True)
 class FingerTemplate:
@@ -50,7 +53,8 @@ class EncounterTemplate:
 
     Attributes:
         fingers: ordered by (position, impression).
-        parameters_hash: hex digest of the parameters the descriptors were built with.
+        parameters_hash: hex digest of what the descriptors depend on, `descriptor_hash()`; a
+            change of calibration or thresholds leaves it alone, so it forces no re-enrolment.
     """
 
     fingers: tuple[FingerTemplate, ...]

@@ -1,0 +1,167 @@
+"""The packed form of a gallery: fingers of one position in blocks, slot-major.
+
+A block holds fingers of about equal size; row s * f + i of its features is minutia s of finger
+i, so a maximum over the minutiae of each finger runs over contiguous rows. Fingers with fewer
+minutiae than the block has slots are padded with zeros, whose similarity to anything is 0.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.matching.consolidate import FingerBatch
+from workers.matching.probe import require_same_parameters
+from workers.matching.similarity import FEATURES, gallery_features
+from workers.matching.template import EncounterTemplate, FingerTemplate
+
+_BLOCK_MINUTIAE = 2048
+"""Minutiae of a block, about: its product with 40 probe minutiae stays in cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """f fingers of one position with room for `slots` minutiae each.
+
+    Attributes:
+        features: int8 (slots * f, FEATURES), slot-major.
+        x: int16 (slots, f).
+        y: int16 (slots, f).
+        angle: uint16 (slots, f).
+        counts: minutiae of each finger, (f,).
+        rows: encounter of each finger, (f,).
+    """
+
+    slots: int
+    features: NDArray[np.int8]
+    x: NDArray[np.int16]
+    y: NDArray[np.int16]
+    angle: NDArray[np.uint16]
+    counts: NDArray[np.intp]
+    rows: NDArray[np.intp]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, bytes."""
+        arrays = (self.features, self.x, self.y, self.angle, self.counts, self.rows)
+        return sum(a.nbytes for a in arrays)
+
+
+@dataclass(frozen=True, slots=True)
+class FingerIndex:
+    """Packed fingers of some rows: `fingers[i]` belongs to the row at place `wanted[i]`."""
+
+    fingers: NDArray[np.intp]
+    wanted: NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class PositionPack:
+    """All fingers of one position, numbered in block order.
+
+    Attributes:
+        counts: minutiae of each finger, (n,).
+        block_of: block of each finger, (n,).
+        column_of: place of each finger in its block, (n,).
+        by_row: fingers ordered by row, (n,).
+        rows_sorted: row of each finger in that order, (n,).
+    """
+
+    position: int
+    blocks: tuple[Block, ...]
+    counts: NDArray[np.intp]
+    block_of: NDArray[np.intp]
+    column_of: NDArray[np.intp]
+    by_row: NDArray[np.intp]
+    rows_sorted: NDArray[np.intp]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory held, bytes."""
+        arrays = (self.counts, self.block_of, self.column_of, self.by_row, self.rows_sorted)
+        return sum(a.nbytes for a in arrays) + sum(b.nbytes for b in self.blocks)
+
+    def find(self, rows: NDArray[np.intp]) -> FingerIndex:
+        """The fingers of some rows; a row may have none or several."""
+        first = np.searchsorted(self.rows_sorted, rows, "left")
+        number = np.searchsorted(self.rows_sorted, rows, "right") - first
+        wanted = np.repeat(np.arange(len(rows)), number)
+        within = np.arange(len(wanted)) - np.repeat(np.cumsum(number) - number, number)
+        return FingerIndex(self.by_row[np.repeat(first, number) + within], wanted)
+
+    def gather(self, fingers: NDArray[np.intp]) -> tuple[FingerBatch, NDArray[np.int8]]:
+        """Some fingers side by side: where their minutiae lie, and features int8 (b, g, F)."""
+        b, g = len(fingers), int(self.counts[fingers].max(initial=0))
+        features = np.zeros((b, g, FEATURES), np.int8)
+        x, y = np.zeros((b, g), np.int16), np.zeros((b, g), np.int16)
+        angle = np.zeros((b, g), np.uint16)
+        for i, finger in enumerate(fingers):
+            block, column = self.blocks[self.block_of[finger]], self.column_of[finger]
+            n, width = self.counts[finger], len(block.counts)
+            features[i, :n] = block.features[column : n * width : width]
+            x[i, :n], y[i, :n] = block.x[:n, column], block.y[:n, column]
+            angle[i, :n] = block.angle[:n, column]
+        return FingerBatch(x, y, angle, self.counts[fingers]), features
+
+
+def pack_positions(templates: Sequence[EncounterTemplate]) -> dict[int, PositionPack]:
+    """Packs encounters by finger position; row i is `templates[i]`.
+
+    Raises:
+        RidgelineError: PARAMETERS_MISMATCH for a template described with other parameters.
+    """
+    by_position: dict[int, list[tuple[int, FingerTemplate]]] = defaultdict(list)
+    for row, template in enumerate(templates):
+        require_same_parameters(template)
+        for finger in template.fingers:
+            by_position[int(finger.position)].append((row, finger))
+    return {p: pack_fingers(p, fingers) for p, fingers in sorted(by_position.items())}
+
+
+def pack_fingers(position: int, fingers: Sequence[tuple[int, FingerTemplate]]) -> PositionPack:
+    """Packs (row, finger) of one position, small fingers first."""
+    ordered = sorted(fingers, key=lambda entry: len(entry[1]))
+    blocks: list[Block] = []
+    while ordered:
+        # Take from the large end: the largest finger decides the slots of its block.
+        slots = max(len(ordered[-1][1]), 1)
+        width = max(_BLOCK_MINUTIAE // slots, 1)
+        blocks.append(_pack_block(slots, ordered[-width:]))
+        del ordered[-width:]
+    blocks.reverse()
+    sizes = [len(block.rows) for block in blocks]
+    rows = np.concatenate([block.rows for block in blocks])
+    by_row = np.argsort(rows, kind="stable")
+    return PositionPack(
+        position=position,
+        blocks=tuple(blocks),
+        counts=np.concatenate([block.counts for block in blocks]),
+        block_of=np.repeat(np.arange(len(blocks)), sizes),
+        column_of=np.concatenate([np.arange(size) for size in sizes]),
+        by_row=by_row,
+        rows_sorted=rows[by_row],
+    )
+
+
+def _pack_block(slots: int, fingers: Sequence[tuple[int, FingerTemplate]]) -> Block:
+    width = len(fingers)
+    features = np.zeros((slots, width, FEATURES), np.int8)
+    x, y = np.zeros((slots, width), np.int16), np.zeros((slots, width), np.int16)
+    angle = np.zeros((slots, width), np.uint16)
+    for i, (_, finger) in enumerate(fingers):
+        n = len(finger)
+        features[:n, i] = gallery_features(finger)
+        x[:n, i], y[:n, i], angle[:n, i] = finger.x, finger.y, finger.angle
+    return Block(
+        slots=slots,
+        features=features.reshape(slots * width, FEATURES),
+        x=x,
+        y=y,
+        angle=angle,
+        counts=np.array([len(finger) for _, finger in fingers], np.intp),
+        rows=np.array([row for row, _ in fingers], np.intp),
+    )

@@ -1,0 +1,267 @@
+"""The reference backend: loops over plain numbers, obviously right, slow.
+
+Shares no array code with the other backends: every formula is written out once more, one
+minutia and one pair at a time. Constants and tables are shared, since they are data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.biometrics.model import FINGERS
+from workers.matching.backend import Checkpoint, PackedGallery
+from workers.matching.parameters import PARAMETERS
+from workers.matching.probe import Probe, ProbeFinger, require_same_parameters
+from workers.matching.relax import (
+    BEARING_SCALE,
+    COSINE,
+    DISTANCE_SCALE,
+    SINE,
+    TABLE_TURNS,
+    TINY,
+    TURN_SCALE,
+)
+from workers.matching.screen import (
+    CLIP,
+    NOT_COMPARED,
+    RECIPROCALS,
+    SHIFT,
+    SIZE_BIN_SHIFT,
+    TOP_COUNTS,
+)
+from workers.matching.similarity import FULL_SIMILARITY, SECTORS
+from workers.matching.template import ANGLE_UNITS, EncounterTemplate, FingerTemplate
+
+_P = PARAMETERS.consolidate
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceGallery:
+    """Encounters as they are."""
+
+    templates: tuple[EncounterTemplate, ...]
+
+    @property
+    def rows(self) -> int:
+        """Encounters packed."""
+        return len(self.templates)
+
+    @property
+    def nbytes(self) -> int:
+        """Descriptor memory held, bytes."""
+        return sum(f.descriptors.nbytes for t in self.templates for f in t.fingers)
+
+
+class ReferenceBackend:
+    """Compares one minutia at a time; see `workers.matching.backend.Backend`."""
+
+    name = "reference"
+
+    def pack(self, templates: Sequence[EncounterTemplate]) -> ReferenceGallery:
+        """Packs encounters; raises PARAMETERS_MISMATCH for one described with others."""
+        for template in templates:
+            require_same_parameters(template)
+        return ReferenceGallery(tuple(templates))
+
+    def screen(
+        self, probe: Probe, gallery: PackedGallery, checkpoint: Checkpoint
+    ) -> NDArray[np.int32]:
+        """Screen score of every row: the sum over common fingers of each finger's best."""
+        scores = []
+        for template in _ours(gallery).templates:
+            checkpoint()
+            fingers = [
+                max(
+                    screen_score(p, g)
+                    for p in probe.fingers
+                    for g in template.fingers
+                    if p.template.position == position == g.position
+                )
+                for position in _common(probe, template)
+            ]
+            scores.append(sum(fingers) if fingers else NOT_COMPARED)
+        return np.array(scores, np.int32)
+
+    def consolidate(
+        self,
+        probe: Probe,
+        gallery: PackedGallery,
+        rows: NDArray[np.intp],
+        checkpoint: Checkpoint,
+    ) -> NDArray[np.float64]:
+        """Raw LSA-R score of each finger of `rows`, float64 (len(rows), 10)."""
+        scores = np.full((len(rows), len(FINGERS)), np.nan)
+        for i, row in enumerate(rows):
+            checkpoint()
+            template = _ours(gallery).templates[int(row)]
+            for position in _common(probe, template):
+                scores[i, position - 1] = max(
+                    consolidated_score(p.template, g)
+                    for p in probe.fingers
+                    for g in template.fingers
+                    if p.template.position == position == g.position
+                )
+        return scores
+
+
+def screen_score(probe: ProbeFinger, gallery: FingerTemplate) -> int:
+    """Screen score of two fingers, 1/256 deviations."""
+    template = probe.template
+    average = 0
+    if len(template) > 0 and len(gallery) > 0:
+        normalised = []
+        for i in range(len(template)):
+            best = max(similarity(template, i, gallery, j) for j in range(len(gallery)))
+            above = best - int(probe.minutia_mean[i])
+            value = (above * int(probe.minutia_inverse[i])) >> SHIFT
+            normalised.append(min(max(value, -CLIP), CLIP))
+        n = int(TOP_COUNTS[min(len(template), len(gallery))])
+        total = sum(sorted(normalised, reverse=True)[:n])
+        average = (total * int(RECIPROCALS[n])) >> SHIFT
+    above = average - int(probe.score_mean[len(gallery) >> SIZE_BIN_SHIFT])
+    return (above * probe.score_inverse) >> SHIFT
+
+
+def similarity(probe: FingerTemplate, i: int, gallery: FingerTemplate, j: int) -> int:
+    """Dot product of two descriptors; 0 below 0 and for minutiae turned too far."""
+    width = ANGLE_UNITS // SECTORS
+    sector = [
+        ((int(angle) + width // 2) // width) % SECTORS
+        for angle in (probe.angle[i], gallery.angle[j])
+    ]
+    apart = (sector[0] - sector[1]) % SECTORS
+    if min(apart, SECTORS - apart) > SECTORS // 4:
+        return 0
+    a, b = probe.descriptors[i], gallery.descriptors[j]
+    return max(0, sum(int(u) * int(v) for u, v in zip(a, b, strict=True)))
+
+
+def consolidated_score(probe: FingerTemplate, gallery: FingerTemplate) -> float:
+    """LSA-R score of two fingers."""
+    pairs = _assign(probe, gallery)
+    start = [_starting_value(s) for _, _, s in pairs]
+    end = _relax(probe, gallery, pairs, start)
+    order = sorted(range(len(pairs)), key=lambda t: -(end[t] / start[t]))
+    n = int(TOP_COUNTS[min(len(probe), len(gallery))])
+    total = 0.0
+    for t in order[:n]:
+        total = total + end[t]
+    return total / n
+
+
+def _assign(probe: FingerTemplate, gallery: FingerTemplate) -> list[tuple[int, int, int]]:
+    """(probe minutia, gallery minutia, similarity), most alike first, each minutia once.
+
+    In each round every minutia names its best free partner (ties to the lower indices), and
+    those who name each other pair up.
+    """
+    alike = {}
+    for i in range(len(probe)):
+        for j in range(len(gallery)):
+            value = similarity(probe, i, gallery, j)
+            if value > 0:
+                alike[i, j] = value
+    pairs = []
+    for _ in range(_P.assignment_rounds):
+        ranked = sorted(alike, key=lambda ij: (-alike[ij], ij))
+        best_of_probe: dict[int, tuple[int, int]] = {}
+        best_of_gallery: dict[int, tuple[int, int]] = {}
+        for i, j in ranked:
+            best_of_probe.setdefault(i, (i, j))
+            best_of_gallery.setdefault(j, (i, j))
+        mutual = [(i, j) for i, j in ranked if best_of_probe[i] == best_of_gallery[j] == (i, j)]
+        pairs += [(i, j, alike[i, j]) for i, j in mutual]
+        taken_i, taken_j = {i for i, _ in mutual}, {j for _, j in mutual}
+        alike = {(i, j): s for (i, j), s in alike.items() if i not in taken_i and j not in taken_j}
+    pairs.sort(key=lambda pair: (-pair[2], pair[0], pair[1]))
+    return pairs[: _P.pairs_max]
+
+
+def _starting_value(alike: int) -> float:
+    cosine = min(alike * (1.0 / FULL_SIMILARITY), 1.0)
+    return 1.0 - math.sqrt((1.0 - cosine) * 0.5)
+
+
+def _relax(
+    probe: FingerTemplate,
+    gallery: FingerTemplate,
+    pairs: list[tuple[int, int, int]],
+    start: list[float],
+) -> list[float]:
+    """Value of each pair after relaxation."""
+    k = len(pairs)
+    support = [
+        [0.0 if s == t else _compatibility(probe, gallery, pairs[s], pairs[t]) for s in range(k)]
+        for t in range(k)
+    ]
+    others = float(max(k - 1, 1))
+    value = start
+    for _ in range(_P.iterations):
+        received = []
+        for t in range(k):
+            total = 0.0
+            for s in range(k):
+                total = total + support[t][s] * value[s]
+            received.append(total)
+        value = [
+            _P.memory * value[t] + (1.0 - _P.memory) * (received[t] / others) for t in range(k)
+        ]
+    return value
+
+
+def _compatibility(
+    probe: FingerTemplate,
+    gallery: FingerTemplate,
+    s: tuple[int, int, int],
+    t: tuple[int, int, int],
+) -> float:
+    """How well pair s agrees with pair t, seen from t, 0-1."""
+    px, py = _from_to(probe, t[0], s[0])
+    gx, gy = _from_to(gallery, t[1], s[1])
+    probe_distance, gallery_distance = math.sqrt(px * px + py * py), math.sqrt(gx * gx + gy * gy)
+    apart = probe_distance - gallery_distance
+    by_distance = _fourth_power(apart * apart * DISTANCE_SCALE)
+
+    turn_s = int(gallery.angle[s[1]]) - int(probe.angle[s[0]])
+    turn_t = int(gallery.angle[t[1]]) - int(probe.angle[t[0]])
+    half = ANGLE_UNITS // 2
+    wrapped = float((turn_s - turn_t + half) % ANGLE_UNITS - half)
+    by_turn = _fourth_power(wrapped * wrapped * TURN_SCALE)
+
+    step = ANGLE_UNITS // TABLE_TURNS
+    entry = ((turn_t + step // 2) % ANGLE_UNITS) // step
+    cosine, sine = float(COSINE[entry]), float(SINE[entry])
+    turned_x, turned_y = px * cosine + py * sine, py * cosine - px * sine
+    along = turned_x * gx + turned_y * gy
+    bearing = along / max(probe_distance * gallery_distance, TINY)
+    by_bearing = _fourth_power((1.0 - bearing) * BEARING_SCALE)
+    return 1.0 / ((1.0 + by_distance) * (1.0 + by_turn) * (1.0 + by_bearing))
+
+
+def _from_to(finger: FingerTemplate, start: int, end: int) -> tuple[float, float]:
+    return (
+        float(int(finger.x[end]) - int(finger.x[start])),
+        float(int(finger.y[end]) - int(finger.y[start])),
+    )
+
+
+def _fourth_power(value: float) -> float:
+    square = value * value
+    return square * square
+
+
+def _common(probe: Probe, template: EncounterTemplate) -> list[int]:
+    """Positions that both sides have, ascending."""
+    ours = {int(f.template.position) for f in probe.fingers}
+    return sorted(ours & {int(f.position) for f in template.fingers})
+
+
+def _ours(gallery: PackedGallery) -> ReferenceGallery:
+    if not isinstance(gallery, ReferenceGallery):
+        raise TypeError(f"expected a ReferenceGallery, got {type(gallery).__name__}")
+    return gallery

@@ -1,0 +1,141 @@
+"""Every constant of the matcher, with its unit and where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib import resources
+
+PROJECTION_FILE = "projection.npz"
+COHORT_FILE = "cohort.npz"
+CALIBRATION_FILE = "calibration.npz"
+
+MCC = "Cappelli, Ferrara, Maltoni 2010"  # IEEE TPAMI 32(12), the source of most constants
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptorParameters:
+    """Minutia Cylinder-Code and its projection; a change makes stored templates unreadable.
+
+    Attributes:
+        radius_px: of the cylinder, pixels at 500 ppi (MCC, table 2: R = 70).
+        cells: along the cylinder's diameter (MCC, table 2: 8).
+        sections: directional sections (DESIGN: 5; the paper has 6 in its MCC6 variants).
+        spatial_deviation_px: of the spatial Gaussian, pixels (MCC, table 2: 28/3).
+        directional_deviation_rad: of the directional Gaussian (MCC, table 2: 2 pi / 9).
+        dimensions: after the projection; 128 lost 1 pair less in 1,120, at twice the cost.
+        scale: length of a descriptor before it is rounded to int8.
+        minutiae_max: kept of one print, the best by quality; bounds the work of a comparison.
+    """
+
+    radius_px: float = 70.0
+    cells: int = 8
+    sections: int = 5
+    spatial_deviation_px: float = 28.0 / 3.0
+    directional_deviation_rad: float = 0.6981317007977318
+    dimensions: int = 64
+    scale: float = 127.0
+    minutiae_max: int = 255
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenParameters:
+    """First stage: best similarity of each probe minutia, normalised, mean of the best.
+
+    Attributes:
+        top_min: fewest probe minutiae averaged (MCC, table 2: min n_P = 4).
+        top_max: most probe minutiae averaged (MCC: max n_P = 12).
+        top_centre: minutiae of the smaller print at which half the span is reached (MCC: 20).
+        top_slope: of that sigmoid, per minutia (MCC: 2/5).
+        deviation_floor: smallest impostor deviation of a probe minutia, similarity units.
+        score_deviation_floor: the same for a finger's screen score, 1/256 deviations.
+        cut_fraction: of a partition's rows that go on to consolidation.
+        cut_rows_min: rows that go on at least.
+    """
+
+    top_min: int = 4
+    top_max: int = 12
+    top_centre: float = 20.0
+    top_slope: float = 0.4
+    deviation_floor: int = 256
+    score_deviation_floor: int = 32
+    cut_fraction: float = 0.05
+    cut_rows_min: int = 12
+
+
+@dataclass(frozen=True, slots=True)
+class ConsolidateParameters:
+    """Second stage: local similarity assignment with relaxation (LSA-R, MCC section 4).
+
+    Attributes:
+        pairs_max: assigned pairs that take part in the relaxation; 24 lost one pair more.
+        assignment_rounds: of mutual best choice; 4 or more gave the same errors as the full
+            greedy assignment.
+        iterations: of the relaxation (MCC: n_rel = 5).
+        memory: share of a pair's own value kept in each iteration (MCC: w_R = 1/2).
+        distance_px: difference of distances at which two pairs half agree (MCC: mu_1 = 5).
+        turn_rad: difference of turns at which they half agree (MCC: mu_2 = pi / 12).
+        bearing_rad: difference of bearings at which they half agree (MCC: mu_3 = pi / 12).
+    """
+
+    pairs_max: int = 40
+    assignment_rounds: int = 6
+    iterations: int = 5
+    memory: float = 0.5
+    distance_px: float = 5.0
+    turn_rad: float = 0.2617993877991494
+    bearing_rad: float = 0.2617993877991494
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Decision thresholds in score units, -10 log10(FMR) of one comparison of subjects.
+
+    Attributes:
+        likely: from here a candidate is likely; one impostor comparison in a million.
+        possible: from here an examiner should look; one impostor comparison in ten thousand.
+        version: of this pair of numbers.
+    """
+
+    likely: float = 60.0
+    possible: float = 40.0
+    version: str = "2026.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """All constants of one release of the matcher."""
+
+    descriptor: DescriptorParameters = field(default_factory=DescriptorParameters)
+    screen: ScreenParameters = field(default_factory=ScreenParameters)
+    consolidate: ConsolidateParameters = field(default_factory=ConsolidateParameters)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+
+
+PARAMETERS = Parameters()
+
+
+def data_file(name: str) -> bytes:
+    """Bytes of a data file shipped in `workers/matching/data`."""
+    return resources.files("workers.matching").joinpath("data", name).read_bytes()
+
+
+@cache
+def descriptor_hash() -> str:
+    """Hex digest of what descriptors depend on; templates of two hashes cannot be compared."""
+    return _digest(asdict(PARAMETERS.descriptor), (PROJECTION_FILE,))
+
+
+@cache
+def parameters_hash() -> str:
+    """Hex digest of every constant and every data file; names the matcher in an answer."""
+    return _digest(asdict(PARAMETERS), (PROJECTION_FILE, COHORT_FILE, CALIBRATION_FILE))
+
+
+def _digest(constants: object, files: tuple[str, ...]) -> str:
+    digest = hashlib.sha256(json.dumps(constants, sort_keys=True).encode())
+    for name in files:
+        digest.update(hashlib.sha256(data_file(name)).digest())
+    return digest.hexdigest()
