@@ -121,7 +121,7 @@ class IdentifyRequest(_message.Message):
     def __init__(self, submission: _Optional[_Union[_types_pb2.Submission, _Mapping]] = ..., purpose: _Optional[_Union[_types_pb2.Purpose, _Mapping]] = ..., origin: _Optional[_Union[_types_pb2.Origin, _Mapping]] = ..., max_candidates: _Optional[int] = ..., allow_partial: _Optional[bool] = ..., exhaustive: _Optional[bool] = ..., min_gallery_sequence: _Optional[int] = ...) -> None: ...
 
 class IdentifyResponse(_message.Message):
-    __slots__ = ("search_id", "outcome", "candidates", "coverage", "gallery_sequence", "backend", "stages", "parameters_hash", "examined", "fingers", "unused", "missing", "sequence_warnings", "origin", "caveat")
+    __slots__ = ("search_id", "outcome", "candidates", "coverage", "gallery_sequence", "backend", "stages", "parameters_hash", "examined", "fingers", "unused", "missing", "sequence_warnings", "origin", "caveat", "replayed")
     SEARCH_ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
@@ -137,6 +137,7 @@ class IdentifyResponse(_message.Message):
     SEQUENCE_WARNINGS_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     CAVEAT_FIELD_NUMBER: _ClassVar[int]
+    REPLAYED_FIELD_NUMBER: _ClassVar[int]
     search_id: str
     outcome: Outcome
     candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
@@ -152,7 +153,8 @@ class IdentifyResponse(_message.Message):
     sequence_warnings: _containers.RepeatedCompositeFieldContainer[_types_pb2.SequenceWarning]
     origin: _types_pb2.Origin
     caveat: str
-    def __init__(self, search_id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., coverage: _Optional[_Union[_types_pb2.Coverage, _Mapping]] = ..., gallery_sequence: _Optional[int] = ..., backend: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[StageReport, _Mapping]]] = ..., parameters_hash: _Optional[str] = ..., examined: _Optional[_Union[Examined, str]] = ..., fingers: _Optional[_Iterable[_Union[_types_pb2.FingerSummary, _Mapping]]] = ..., unused: _Optional[_Iterable[_Union[_types_pb2.UnusedPrint, _Mapping]]] = ..., missing: _Optional[_Iterable[_Union[_types_pb2.MissingFinger, _Mapping]]] = ..., sequence_warnings: _Optional[_Iterable[_Union[_types_pb2.SequenceWarning, _Mapping]]] = ..., origin: _Optional[_Union[_types_pb2.Origin, _Mapping]] = ..., caveat: _Optional[str] = ...) -> None: ...
+    replayed: bool
+    def __init__(self, search_id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., coverage: _Optional[_Union[_types_pb2.Coverage, _Mapping]] = ..., gallery_sequence: _Optional[int] = ..., backend: _Optional[str] = ..., stages: _Optional[_Iterable[_Union[StageReport, _Mapping]]] = ..., parameters_hash: _Optional[str] = ..., examined: _Optional[_Union[Examined, str]] = ..., fingers: _Optional[_Iterable[_Union[_types_pb2.FingerSummary, _Mapping]]] = ..., unused: _Optional[_Iterable[_Union[_types_pb2.UnusedPrint, _Mapping]]] = ..., missing: _Optional[_Iterable[_Union[_types_pb2.MissingFinger, _Mapping]]] = ..., sequence_warnings: _Optional[_Iterable[_Union[_types_pb2.SequenceWarning, _Mapping]]] = ..., origin: _Optional[_Union[_types_pb2.Origin, _Mapping]] = ..., caveat: _Optional[str] = ..., replayed: _Optional[bool] = ...) -> None: ...
 
 class IdentifyStreamRequest(_message.Message):
     __slots__ = ("correlation_id", "request")
