@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from workers.biometrics.model import RESOLUTION_PPI, FingerImage, Print, PrintFormat
+from workers.biometrics.wsq_entropy import check_wsq_coefficients
 from workers.biometrics.wsq_structure import read_wsq_header
 from workers.errors import ErrorCode, RidgelineError
 
@@ -96,8 +97,26 @@ def resample(image: FingerImage) -> FingerImage:
 
 
 def encode_wsq(image: FingerImage) -> bytes:
-    """WSQ at the 0.75 bits a pixel that the FBI's specification calls for (about 15:1)."""
-    return _encode(image, "WSQ")
+    """WSQ at the 0.75 bits a pixel that the FBI's specification calls for (about 12:1).
+
+    Raises:
+        RidgelineError: INVALID_FIELD for an image that the encoder cannot take (tiny ones).
+    """
+    try:
+        encoded = _encode(image, "WSQ")
+    except Exception as error:
+        # The codec's C code reports by a bare Exception.
+        raise RidgelineError(
+            ErrorCode.INVALID_FIELD, "the image cannot be written as WSQ", field="image"
+        ) from error
+    return _state_resolution(encoded, image.resolution_ppi)
+
+
+def _state_resolution(encoded: bytes, ppi: float) -> bytes:
+    """Puts the resolution into the leading comment, where the encoder always writes 500."""
+    length = int.from_bytes(encoded[4:6], "big")
+    comment = encoded[6 : 4 + length].replace(b"\nPPI 500\n", b"\nPPI %d\n" % round(ppi))
+    return encoded[:4] + (len(comment) + 2).to_bytes(2, "big") + comment + encoded[4 + length :]
 
 
 def encode_png(image: FingerImage) -> bytes:
@@ -131,6 +150,7 @@ def _decode_with_pillow(print_: Print) -> tuple[NDArray[np.uint8], float | None]
     if print_.format is PrintFormat.WSQ:
         header = read_wsq_header(print_.data, print_.source)
         _check_size(print_, header.width, header.height)
+        check_wsq_coefficients(print_.data, header, print_.source)
         stated = header.ppi
     try:
         with warnings.catch_warnings():

@@ -8,7 +8,7 @@ here against the WSQ Gray-Scale Fingerprint Image Compression Specification, ver
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workers.errors import ErrorCode, RidgelineError
 
@@ -26,10 +26,13 @@ SOI, EOI, SOF, SOB, DTT, DQT, DHT, DRT, COM = (
 """Markers: start and end of image, start of frame and block, tables, restart, comment."""
 
 SUBBANDS = 64
-MAX_FILTER = 32
-"""Longest wavelet filter accepted; the standard's have 9 and 7 coefficients."""
+MAX_FILTER = 16
+"""Longest wavelet filter accepted, coefficients; the standard's encoders use 9 and 7, or 8."""
 
 HUFFMAN_TABLES = 8
+MAX_BLOCKS = 3
+"""Subbands 0-18, 19-51 and 52-63."""
+
 MAX_COMMENTS = 64
 
 _PPI = re.compile(rb"(?:^|\n)PPI (\d{1,5})(?:\n|$)")
@@ -38,12 +41,36 @@ _UNKNOWN_PPI = 255
 
 
 @dataclass(frozen=True, slots=True)
+class WsqBlock:
+    """Entropy-coded data at data[start:end] and the Huffman table in force there.
+
+    Attributes:
+        counts: codes of each length, 1 to 16 bits.
+        values: symbols in the order of their codes.
+    """
+
+    start: int
+    end: int
+    counts: bytes
+    values: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class WsqHeader:
-    """Size in pixels, and the resolution that a comment states, if one does."""
+    """What the markers say.
+
+    Attributes:
+        width: pixels.
+        height: pixels.
+        ppi: that a comment states, if one does.
+        coded_share: area of the subbands that are coded at all, as a share of the image.
+    """
 
     width: int
     height: int
     ppi: float | None
+    coded_share: float
+    blocks: tuple[WsqBlock, ...]
 
 
 @dataclass(slots=True)
@@ -51,9 +78,10 @@ class _State:
     size: tuple[int, int] | None = None
     ppi: float | None = None
     transforms: bool = False
-    quantisation: bool = False
-    tables: int = 0
-    blocks: int = 0
+    coded_share: float = 0.0
+    tables: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    table: int = 0
+    blocks: list[WsqBlock] = field(default_factory=list)
     comments: int = 0
 
 
@@ -67,7 +95,7 @@ def read_wsq_header(data: bytes, source: str) -> WsqHeader:
         RidgelineError: MALFORMED_IMAGE with the byte offset.
     """
     if data[:2] != SOI.to_bytes(2, "big"):
-        raise _malformed(source, "not a WSQ image", 0)
+        raise malformed_wsq(source, "not a WSQ image", 0)
     state, position = _State(), 2
     while True:
         marker = int.from_bytes(data[position : position + 2], "big")
@@ -76,16 +104,17 @@ def read_wsq_header(data: bytes, source: str) -> WsqHeader:
         length = int.from_bytes(data[position + 2 : position + 4], "big")
         body = data[position + 4 : position + 2 + length]
         if not SOF <= marker <= COM or length < 2 or len(body) != length - 2:
-            raise _malformed(source, "a WSQ segment is missing or cut short", position)
+            raise malformed_wsq(source, "a WSQ segment is missing or cut short", position)
         problem = _CHECKS[marker](state, body)
         if problem:
-            raise _malformed(source, problem, position)
+            raise malformed_wsq(source, problem, position)
         position += 2 + length
         if marker == SOB:
-            position = _end_of_block(data, position, source)
+            start, position = position, _end_of_block(data, position, source)
+            state.blocks.append(WsqBlock(start, position, *state.tables[state.table]))
     if state.size is None or not state.blocks:
-        raise _malformed(source, "the WSQ image has no frame or no data", position)
-    return WsqHeader(*state.size, state.ppi)
+        raise malformed_wsq(source, "the WSQ image has no frame or no data", position)
+    return WsqHeader(*state.size, state.ppi, state.coded_share, tuple(state.blocks))
 
 
 def _end_of_block(data: bytes, position: int, source: str) -> int:
@@ -93,20 +122,21 @@ def _end_of_block(data: bytes, position: int, source: str) -> int:
     while True:
         position = data.find(b"\xff", position)
         if position < 0 or position + 1 >= len(data):
-            raise _malformed(source, "the WSQ data have no end", len(data))
+            raise malformed_wsq(source, "the WSQ data have no end", len(data))
         if data[position + 1]:
             return position
         position += 2
 
 
-def _malformed(source: str, detail: str, offset: int) -> RidgelineError:
+def malformed_wsq(source: str, detail: str, offset: int) -> RidgelineError:
+    """MALFORMED_IMAGE for the print `source`."""
     return RidgelineError(ErrorCode.MALFORMED_IMAGE, detail, field=source, offset=offset)
 
 
 def _check_frame(state: _State, body: bytes) -> str:
     if state.size is not None or len(body) != 15:
         return "a WSQ image has one frame header of 17 bytes"
-    if not (state.transforms and state.quantisation):
+    if not (state.transforms and state.coded_share):
         return "the WSQ frame comes before its tables"
     height, width = int.from_bytes(body[2:4], "big"), int.from_bytes(body[4:6], "big")
     if not width or not height:
@@ -118,10 +148,10 @@ def _check_frame(state: _State, body: bytes) -> str:
 def _check_block(state: _State, body: bytes) -> str:
     if state.size is None:
         return "WSQ data come before the frame header"
-    if len(body) != 1 or body[0] >= HUFFMAN_TABLES or not state.tables >> body[0] & 1:
+    if len(body) != 1 or body[0] not in state.tables:
         return "a WSQ block names a Huffman table that is not there"
-    state.blocks += 1
-    return "" if state.blocks <= 3 else "a WSQ image has at most 3 blocks"
+    state.table = body[0]
+    return "" if len(state.blocks) < MAX_BLOCKS else f"a WSQ image has at most {MAX_BLOCKS} blocks"
 
 
 def _check_transforms(state: _State, body: bytes) -> str:
@@ -138,10 +168,17 @@ def _check_transforms(state: _State, body: bytes) -> str:
 
 
 def _check_quantisation(state: _State, body: bytes) -> str:
-    if len(body) != 3 + 6 * SUBBANDS or state.quantisation or state.size is not None:
+    if len(body) != 3 + 6 * SUBBANDS or state.coded_share or state.size is not None:
         return "a WSQ image has one quantisation table of 64 subbands, before the frame"
-    state.quantisation = True
-    return ""
+    # An exponent and a 16-bit bin width, then the same of the zero bin; width 0 is not coded.
+    widths = (body[4 + 6 * k : 6 + 6 * k] for k in range(SUBBANDS))
+    state.coded_share = sum(_share(k) for k, width in enumerate(widths) if any(width))
+    return "" if state.coded_share else "the WSQ image has no coded subband"
+
+
+def _share(subband: int) -> float:
+    """Area of a subband as a share of the image: 0-3, then 4-50, then 51-63, clause 2.1."""
+    return 1 / 1024 if subband <= 3 else 1 / 256 if subband <= 50 else 1 / 16
 
 
 def _check_huffman(state: _State, body: bytes) -> str:
@@ -156,7 +193,8 @@ def _check_huffman(state: _State, body: bytes) -> str:
         if not 0 < values <= 256 or used >= 1 << 16:
             return "a WSQ Huffman table is not a prefix code"
         position += 17 + values
-        state.tables |= 1 << table
+        if position <= len(body):
+            state.tables[table] = (counts, body[position - values : position])
     return "" if position == len(body) else "a WSQ Huffman table is cut short"
 
 
