@@ -27,7 +27,11 @@ MAX_SIDE: Final = 8_000
 """Longest side decoded, pixels."""
 
 MIN_SIDE: Final = 16
-"""Shortest side decoded, pixels; less cannot hold a single ridge period either way."""
+"""Shortest side decoded, pixels; less cannot hold two ridge periods either way."""
+
+MIN_WSQ_SIDE: Final = 64
+"""Shortest side of a WSQ image, pixels: the codec's C code splits the image five times over
+and reads outside its buffers below that."""
 
 MIN_PPI: Final = 250.0
 """Below it ridges alias (ANSI/NIST-ITL's low resolution is 250 ppi)."""
@@ -83,14 +87,14 @@ def resample(image: FingerImage) -> FingerImage:
     """The image at 500 ppi, by a Lanczos filter widened to the new pixel when it shrinks.
 
     Pixel centres map as in `workers.biometrics.model`: u at one resolution lies at
-    (u + 0.5) * 500 / ppi - 0.5 at the other. Sides are rounded to whole pixels.
+    (u + 0.5) * 500 / ppi - 0.5 at the other. Sides are rounded down to whole pixels.
     """
     if image.resolution_ppi == RESOLUTION_PPI:
         return image
     scale = RESOLUTION_PPI / image.resolution_ppi
     height, width = image.pixels.shape
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    # The box keeps the scale exact where rounding the sides would stretch the print.
+    size = (max(1, int(width * scale + 1e-6)), max(1, int(height * scale + 1e-6)))
+    # The box leaves out the last part of a pixel, so that the scale is exact.
     box = (0.0, 0.0, min(width, size[0] / scale), min(height, size[1] / scale))
     resized = Image.fromarray(image.pixels).resize(size, Image.Resampling.LANCZOS, box=box)
     return FingerImage(np.asarray(resized), RESOLUTION_PPI)
@@ -100,8 +104,15 @@ def encode_wsq(image: FingerImage) -> bytes:
     """WSQ at the 0.75 bits a pixel that the FBI's specification calls for (about 12:1).
 
     Raises:
-        RidgelineError: INVALID_FIELD for an image that the encoder cannot take (tiny ones).
+        RidgelineError: INVALID_FIELD for an image outside the sizes that are decoded.
     """
+    height, width = image.pixels.shape
+    if min(height, width) < MIN_WSQ_SIDE or max(height, width) > MAX_SIDE:
+        raise RidgelineError(
+            ErrorCode.INVALID_FIELD,
+            f"{width} x {height} pixels cannot be written as WSQ",
+            field="image",
+        )
     try:
         encoded = _encode(image, "WSQ")
     except Exception as error:
@@ -149,7 +160,7 @@ def _decode_with_pillow(print_: Print) -> tuple[NDArray[np.uint8], float | None]
     stated = None
     if print_.format is PrintFormat.WSQ:
         header = read_wsq_header(print_.data, print_.source)
-        _check_size(print_, header.width, header.height)
+        _check_size(print_, header.width, header.height, smallest=MIN_WSQ_SIDE)
         check_wsq_coefficients(print_.data, header, print_.source)
         stated = header.ppi
     try:
@@ -203,8 +214,8 @@ def _stated_resolution(image: ImageFile.ImageFile) -> float | None:
     return nearest if abs(nearest - dpi[0]) < WHOLE_PPI_TOLERANCE else float(dpi[0])
 
 
-def _check_size(print_: Print, width: int, height: int) -> None:
-    if min(width, height) < MIN_SIDE:
+def _check_size(print_: Print, width: int, height: int, *, smallest: int = MIN_SIDE) -> None:
+    if min(width, height) < smallest:
         raise _malformed(print_, f"{width} x {height} pixels is too small for a print")
     if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
         raise _malformed(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.unit.biometrics import transactions as raw
 from workers.biometrics.itl import (
+    TransactionOrigin,
     describe_transaction,
     read_transaction,
     submission_from_transaction,
@@ -70,7 +71,8 @@ def test_padding_after_the_last_record_is_kept(padding: bytes) -> None:
 
 
 def test_older_spellings_of_tags_and_lengths_survive() -> None:
-    data = b"1.01:0062\x1d1.02:0200\x1d1.3:1\x1f1\x1e2\x1f0\x1d1.04:CAR\x1d1.08:O\x1d1.09:T\x1d1.010:\x1c"
+    data = b"1.01:0062\x1d1.02:0200\x1d1.3:1\x1f1\x1e2\x1f0"
+    data += b"\x1d1.04:CAR\x1d1.08:O\x1d1.09:T\x1d1.010:\x1c"
     data += b"2.01:0017\x1d2.02:0\x1c"
     assert len(data[: data.index(b"\x1c") + 1]) == 62
     transaction = read_transaction(data)
@@ -87,9 +89,9 @@ def test_image_data_may_hold_separators() -> None:
 
 
 def test_origin_names_agency_number_type_and_controlling_agency() -> None:
-    origin = transaction_origin(read_transaction(WHOLE))
-    assert origin == ("ORIGIN", "TCN-1", "CAR", "CTL9")
-    assert origin.controlling_agency == "CTL9"
+    assert transaction_origin(read_transaction(WHOLE)) == TransactionOrigin(
+        ori="ORIGIN", tcn="TCN-1", tot="CAR", controlling_agency="CTL9"
+    )
 
 
 @pytest.mark.parametrize("number", [4, 8, 9])
@@ -177,9 +179,9 @@ def test_a_repeated_field_is_an_error() -> None:
 
 
 def test_fields_and_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    many = {n: b"x" for n in range(3, reader_module.MAX_FIELDS + 3)}
+    many = dict.fromkeys(range(3, reader_module.MAX_FIELDS + 3), b"x")
     assert "fields" in malformed(raw.header([(2, 0)]) + raw.type_2(many)).detail
-    listed = [(2, 0)] * (reader_module.MAX_RECORDS)
+    listed = [(2, 0)] * reader_module.MAX_RECORDS
     assert malformed(raw.header(listed)).field == "Type-1 record 1, field 1.003"
     monkeypatch.setattr(reader_module, "MAX_TRANSACTION_BYTES", len(WHOLE) - 1)
     assert "limit" in malformed(WHOLE).detail
@@ -238,15 +240,22 @@ def test_any_well_formed_transaction_round_trips(data: bytes) -> None:
 
 def only_typed_errors(data: bytes) -> None:
     """Everything that looks into a transaction either works or raises a RidgelineError."""
-    for use in (submission_from_transaction, transaction_origin, describe_transaction):
-        try:
-            transaction = read_transaction(data)
-            if use is describe_transaction:
-                assert write_transaction(transaction) == data
-            use(transaction)
-        except RidgelineError as error:
-            assert error.code in (ErrorCode.MALFORMED_TRANSACTION, ErrorCode.DUPLICATE_FINGER)
-            assert error.field
+    errors: list[RidgelineError] = []
+    try:
+        transaction = read_transaction(data)
+    except RidgelineError as error:
+        errors.append(error)
+    else:
+        assert write_transaction(transaction) == data
+        describe_transaction(transaction)
+        for use in (submission_from_transaction, transaction_origin):
+            try:
+                use(transaction)
+            except RidgelineError as error:
+                errors.append(error)
+    for raised in errors:
+        assert raised.code in (ErrorCode.MALFORMED_TRANSACTION, ErrorCode.DUPLICATE_FINGER)
+        assert raised.field
 
 
 @given(st.binary(max_size=200))
