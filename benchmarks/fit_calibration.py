@@ -33,6 +33,8 @@ TAIL = 200
 """Largest impostor scores that the straight line above the last knot is fitted on."""
 
 KNOTS_PER_DECADE = 8
+TAIL_KNOTS = 32
+RAW_SCORE_MAX = 1.0
 DATA = Path(workers.matching.__file__).parent / "data"
 
 
@@ -44,7 +46,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=DATA / CALIBRATION_FILE)
     arguments = parser.parse_args()
     scores = impostor_scores(arguments.probes, arguments.gallery)
-    finger = fit_curve(scores.ravel())
+    finger = fit_finger_curve(scores.ravel())
     rng = np.random.default_rng(SEED)
     curves = [finger] + [
         fit_curve(fuse_some(scores, count, finger, rng)) for count in range(1, len(FINGERS) + 1)
@@ -105,6 +107,23 @@ def fit_curve(impostors: NDArray[np.float64]) -> Curve:
     scores = -10.0 * np.log10((n - at[first]) / n)
     slope = calibration.CHANCE_EVIDENCE / float((tail - tail[0]).mean())
     return Curve(values, scores, slope, limit=float(10.0 * np.log10(n)))
+
+
+def fit_finger_curve(impostors: NDArray[np.float64]) -> Curve:
+    """The curve of one finger's raw score, whose tail is a power of it (Hill's estimator).
+
+    Relaxation multiplies support, and on a logarithmic axis the impostors of every set of real
+    prints fall off along a straight line. The tail is written as knots, so that using the
+    curve takes no logarithm.
+    """
+    body = fit_curve(impostors)
+    tail = np.sort(impostors)[-TAIL:]
+    exponent = 1.0 / float(np.log(tail / tail[0]).mean())
+    beyond = np.geomspace(tail[0], RAW_SCORE_MAX, TAIL_KNOTS)[1:]
+    scores = body.scores[-1] + 10.0 * exponent * np.log10(beyond / tail[0])
+    values, scores = np.append(body.values, beyond), np.append(body.scores, scores)
+    slope = float((scores[-1] - scores[-2]) / (values[-1] - values[-2]))
+    return Curve(values, scores, slope, body.limit)
 
 
 def write_curves(curves: list[Curve], path: Path) -> None:

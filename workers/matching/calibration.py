@@ -3,8 +3,8 @@
 Fitted on whole generated persons (`benchmarks/fit_calibration.py`): the distribution of one
 finger's raw score against impostors, and, for each number of common fingers, that of the fused
 score, since the fingers of one person are not independent. Where impostors were observed the
-curve is their quantiles; above it a straight line, that is an exponential tail. What ships
-is the curve, never a template.
+curve is their quantiles; above, a fitted tail: a power of one finger's raw score, an exponential of
+the fused score. What ships is the curve, never a template.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ from workers.matching.parameters import CALIBRATION_FILE, data_file
 CHANCE_EVIDENCE = 10.0 / math.log(10.0)
 """Mean of -10 log10(U) for a uniform U: what an impostor finger scores on average."""
 
+SCORE_MAX = 120.0
+"""Scores are not reported above: one in a million million pairs is beyond any evidence."""
+
 
 @dataclass(frozen=True, slots=True)
 class CalibratedScore:
     """A score in terms of false matches.
 
     Attributes:
-        score: -10 log10(FMR), 0 and up; 40 is one impostor comparison in 10,000.
+        score: -10 log10(FMR), 0 to `SCORE_MAX`; 40 is one impostor comparison in 10,000.
         extrapolated: whether it lies above all impostors that the curve was fitted on.
     """
 
@@ -75,16 +78,18 @@ def calibrate(
         return CalibratedScore(0.0, extrapolated=False)
     curve = _curves()[min(len(set(positions)), len(_curves()) - 1)]
     one = float(curve.at(np.array([fused_score]))[0])
-    return CalibratedScore(
-        max(one - 10.0 * math.log10(max(encounters, 1)), 0.0), extrapolated=one > curve.limit
-    )
+    return _bounded(one - 10.0 * math.log10(max(encounters, 1)), one > curve.limit)
 
 
 def calibrate_finger(raw_score: float) -> CalibratedScore:
     """Calibrated score of a comparison of two fingers."""
     curve = _curves()[0]
     score = float(curve.at(np.array([raw_score]))[0])
-    return CalibratedScore(max(score, 0.0), extrapolated=score > curve.limit)
+    return _bounded(score, score > curve.limit)
+
+
+def _bounded(score: float, extrapolated: bool) -> CalibratedScore:
+    return CalibratedScore(min(max(score, 0.0), SCORE_MAX), extrapolated)
 
 
 def finger_curve() -> Curve:

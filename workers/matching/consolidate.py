@@ -55,9 +55,9 @@ def consolidate_batch(
     for first in range(0, len(similarity), _FINGERS_AT_ONCE):
         part = slice(first, first + _FINGERS_AT_ONCE)
         fingers = gallery.take(part)
-        pairs, relaxed = relaxed_pairs(probe, fingers, similarity[part])
+        _, relaxed = relaxed_pairs(probe, fingers, similarity[part])
         top = TOP_COUNTS[np.minimum(fingers.counts, len(probe))]
-        scores[part] = _mean_of_best(relaxed, pairs.counts, top)
+        scores[part] = _mean_of_best(relaxed, top)
     return scores
 
 
@@ -87,13 +87,12 @@ def by_efficiency(relaxed: Relaxed) -> NDArray[np.intp]:
     return np.argsort(-efficiency, axis=0, kind="stable")
 
 
-def _mean_of_best(
-    relaxed: Relaxed, counts: NDArray[np.intp], top: NDArray[np.int32]
-) -> NDArray[np.float64]:
+def _mean_of_best(relaxed: Relaxed, top: NDArray[np.int32]) -> NDArray[np.float64]:
     """Mean value of the `top` most efficient pairs; pairs that are lacking count as 0."""
-    order = by_efficiency(relaxed)
-    total = np.zeros(len(counts))
-    for rank in range(min(len(order), int(top.max(initial=0)))):
-        value = np.take_along_axis(relaxed.end, order[rank : rank + 1], axis=0)[0]
-        total = total + np.where((rank < top) & (rank < counts), value, 0.0)
+    # Padding comes last in this order, and its value is 0.
+    order = by_efficiency(relaxed)[: int(top.max(initial=0))]
+    best = np.take_along_axis(relaxed.end, order, axis=0)
+    total = np.zeros(len(top))
+    for rank, value in enumerate(best):
+        total = total + np.where(rank < top, value, 0.0)
     return total / top

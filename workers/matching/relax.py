@@ -67,7 +67,8 @@ class Relaxed:
 
 def relax(pairs: Assigned, probe: Placed, gallery: Placed) -> Relaxed:
     """Relaxes the pairs of b gallery fingers at once."""
-    start = np.where(pairs.similarity > 0, starting_value(pairs.similarity), 0.0)
+    real = pairs.similarity > 0
+    start = np.where(real, starting_value(pairs.similarity), 0.0)
     support = compatibility(probe, gallery)
     diagonal = np.arange(len(start))
     support[diagonal, diagonal] = 0.0
@@ -76,7 +77,8 @@ def relax(pairs: Assigned, probe: Placed, gallery: Placed) -> Relaxed:
     for _ in range(_P.iterations):
         # Summed over the first axis: one addition after another, in the order of the pairs.
         received = np.add.reduce(support * value[:, None, :], axis=0)
-        value = _P.memory * value + (1.0 - _P.memory) * (received / others)
+        relaxed = _P.memory * value + (1.0 - _P.memory) * (received / others)
+        value = np.where(real, relaxed, 0.0)
     return Relaxed(start, value)
 
 

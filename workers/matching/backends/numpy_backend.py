@@ -100,7 +100,7 @@ def consolidate_fingers(
         batch, gallery = pack.gather(fingers[part])
         b, g, _ = gallery.shape
         product = gallery.reshape(b * g, FEATURES).astype(np.float32) @ features.T
-        similarity = np.maximum(product, 0.0).astype(np.int32).reshape(b, g, -1)
+        similarity = np.maximum(product, 0.0).astype(np.int32).reshape(b, g, len(features))
         scores[part] = consolidate_batch(finger.template, batch, similarity)
     return scores
 

@@ -1,0 +1,208 @@
+"""Every backend against the reference: the same numbers from the same descriptors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.unit.matching.samples import encounter, sample
+from workers.biometrics.model import Impression
+from workers.errors import ErrorCode, RidgelineError
+from workers.matching.backend import Backend
+from workers.matching.backends import load_backend
+from workers.matching.descriptor import describe_encounter
+from workers.matching.probe import Probe, prepare_probe
+from workers.matching.screen import NOT_COMPARED
+from workers.matching.search import search_rows
+from workers.matching.template import EncounterTemplate
+
+BACKENDS = ("numpy", "reference")
+
+
+def no_checkpoint() -> None:
+    """Work goes on."""
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return load_backend(request.param)
+
+
+def gallery_of_persons() -> list[EncounterTemplate]:
+    """Persons with fingers in common with the probes, without, and with several impressions."""
+    both = describe_encounter(
+        [
+            sample(5, 1, impression=impression, minutiae=20)
+            for impression in (Impression.ROLLED, Impression.PLAIN)
+        ]
+    )
+    return [
+        encounter(0),
+        encounter(1, minutiae=30),
+        encounter(2, fingers=(1,), minutiae=9),
+        encounter(3, fingers=(9, 10)),
+        encounter(4, fingers=()),
+        both,
+        encounter(6, fingers=(1, 2), minutiae=1),
+        encounter(7, fingers=(2, 7), minutiae=0),
+        encounter(0),  # a tie with row 0
+        encounter(8, fingers=(2,), impression=Impression.ROLLED, minutiae=45),
+    ]
+
+
+PROBES: dict[str, Callable[[], EncounterTemplate]] = {
+    "mate of row 0": lambda: encounter(0, session=1),
+    "large": lambda: encounter(8, fingers=(2,), session=1, minutiae=60),
+    "small": lambda: encounter(2, fingers=(1, 2), session=1, minutiae=7),
+    "one minutia": lambda: encounter(6, fingers=(1,), minutiae=1),
+    "no minutia": lambda: encounter(6, fingers=(1,), minutiae=0),
+    "two impressions": lambda: describe_encounter(
+        [
+            sample(5, 1, session=1, impression=impression, minutiae=18)
+            for impression in (Impression.ROLLED, Impression.PLAIN)
+        ]
+    ),
+}
+
+
+@pytest.fixture(params=PROBES, scope="module")
+def probe(request: pytest.FixtureRequest) -> Probe:
+    return prepare_probe(PROBES[request.param]())
+
+
+@pytest.fixture(scope="module")
+def persons() -> list[EncounterTemplate]:
+    return gallery_of_persons()
+
+
+def test_screen_equals_reference(
+    probe: Probe, persons: list[EncounterTemplate], backend: Backend
+) -> None:
+    reference = load_backend("reference")
+    expected = reference.screen(probe, reference.pack(persons), no_checkpoint)
+    screened = backend.screen(probe, backend.pack(persons), no_checkpoint)
+    assert screened.dtype == np.int32
+    np.testing.assert_array_equal(screened, expected)
+
+
+def test_consolidation_equals_reference_to_the_bit(
+    probe: Probe, persons: list[EncounterTemplate], backend: Backend
+) -> None:
+    rows = np.arange(len(persons))
+    reference = load_backend("reference")
+    expected = reference.consolidate(probe, reference.pack(persons), rows, no_checkpoint)
+    scores = backend.consolidate(probe, backend.pack(persons), rows, no_checkpoint)
+    assert scores.dtype == np.float64
+    np.testing.assert_array_equal(scores, expected)
+
+
+def test_consolidation_answers_rows_in_the_order_asked(
+    persons: list[EncounterTemplate], backend: Backend
+) -> None:
+    probe = prepare_probe(encounter(0, session=1))
+    packed = backend.pack(persons)
+    rows = np.array([8, 3, 0, 5])
+    whole = backend.consolidate(probe, packed, np.arange(len(persons)), no_checkpoint)
+    some = backend.consolidate(probe, packed, rows, no_checkpoint)
+    np.testing.assert_array_equal(some, whole[rows])
+    none = backend.consolidate(probe, packed, np.zeros(0, np.intp), no_checkpoint)
+    assert none.shape == (0, 10)
+
+
+def test_scores_of_one_row_do_not_depend_on_the_others(
+    persons: list[EncounterTemplate], backend: Backend
+) -> None:
+    probe = prepare_probe(encounter(0, session=1))
+    packed = backend.pack(persons)
+    together = backend.consolidate(probe, packed, np.arange(len(persons)), no_checkpoint)
+    screened = backend.screen(probe, packed, no_checkpoint)
+    for row, person in enumerate(persons):
+        alone = backend.pack([person])
+        one = backend.consolidate(probe, alone, np.array([0]), no_checkpoint)
+        np.testing.assert_array_equal(one[0], together[row])
+        assert backend.screen(probe, alone, no_checkpoint)[0] == screened[row]
+
+
+def test_search_ranks_as_reference(
+    probe: Probe, persons: list[EncounterTemplate], backend: Backend
+) -> None:
+    visible = np.ones(len(persons), np.bool_)
+    reference = load_backend("reference")
+    expected = search_rows(reference, probe, reference.pack(persons), visible, limit=5)
+    answer = search_rows(backend, probe, backend.pack(persons), visible, limit=5)
+    np.testing.assert_array_equal(answer.rows, expected.rows)
+    np.testing.assert_array_equal(answer.fused, expected.fused)
+    assert (answer.screened, answer.consolidated) == (expected.screened, expected.consolidated)
+
+
+def test_rows_without_a_common_finger_are_not_compared(
+    persons: list[EncounterTemplate], backend: Backend
+) -> None:
+    probe = prepare_probe(encounter(0, session=1))
+    packed = backend.pack(persons)
+    screened = backend.screen(probe, packed, no_checkpoint)
+    assert np.flatnonzero(screened == NOT_COMPARED).tolist() == [3, 4]
+    scores = backend.consolidate(probe, packed, np.array([2, 3, 7]), no_checkpoint)
+    common = ~np.isnan(scores)
+    assert [np.flatnonzero(row + 0).tolist() for row in common] == [[0], [], [1, 6]]
+
+
+def test_empty_gallery(backend: Backend) -> None:
+    probe = prepare_probe(encounter(0))
+    packed = backend.pack([])
+    assert packed.rows == 0
+    answer = search_rows(backend, probe, packed, np.zeros(0, np.bool_), limit=5)
+    assert (answer.screened, answer.consolidated, len(answer.rows)) == (0, 0, 0)
+
+
+def test_checkpoint_stops_the_work(persons: list[EncounterTemplate], backend: Backend) -> None:
+    probe = prepare_probe(encounter(0, session=1))
+    packed = backend.pack(persons)
+
+    def stop() -> None:
+        raise RidgelineError(ErrorCode.CANCELLED, "stopped")
+
+    with pytest.raises(RidgelineError, match="CANCELLED"):
+        backend.screen(probe, packed, stop)
+    with pytest.raises(RidgelineError, match="CANCELLED"):
+        backend.consolidate(probe, packed, np.array([0]), stop)
+
+
+def test_templates_of_other_parameters_are_refused(backend: Backend) -> None:
+    foreign = EncounterTemplate(encounter(0).fingers, "0" * 64)
+    with pytest.raises(RidgelineError) as raised:
+        backend.pack([foreign])
+    assert raised.value.code is ErrorCode.PARAMETERS_MISMATCH
+
+
+def test_many_minutiae(backend: Backend) -> None:
+    """The largest fingers allowed, where indices and padding are at their limits."""
+    if backend.name == "reference":
+        pytest.skip("minutes in plain loops; the small sizes cover it")
+    person = encounter(0, fingers=(1,), impression=Impression.ROLLED, minutiae=None)
+    packed = backend.pack([_tiled(person, 255), person])
+    probe = prepare_probe(_tiled(person, 255))
+    scores = backend.consolidate(probe, packed, np.array([0, 1]), no_checkpoint)
+    assert (scores > 0.9)[:, 0].all()  # a print against itself, with every minutia twice
+    screened = backend.screen(probe, packed, no_checkpoint)
+    assert screened[0] > 0
+    assert screened[1] > 0
+
+
+def _tiled(template: EncounterTemplate, count: int) -> EncounterTemplate:
+    (finger,) = template.fingers
+    index: NDArray[np.intp] = np.arange(count) % len(finger)
+    again = type(finger)(
+        finger.position,
+        finger.impression,
+        finger.x[index],
+        finger.y[index],
+        finger.angle[index],
+        finger.kind[index],
+        finger.quality[index],
+        finger.descriptors[index],
+    )
+    return EncounterTemplate((again,), template.parameters_hash)
