@@ -20,11 +20,14 @@ from workers.biometrics.wsq_entropy import check_wsq_coefficients
 from workers.biometrics.wsq_structure import read_wsq_header
 from workers.errors import ErrorCode, RidgelineError
 
-MAX_PIXELS: Final = 24_000_000
-"""Largest image decoded, pixels: a four-finger slap at 1200 ppi (3.2 x 3 inches x 1.4)."""
+MAX_PIXELS: Final = 16_000_000
+"""Largest image decoded, pixels: a four-finger slap at 1200 ppi, 3.2 x 3 inches, has 13.8."""
 
 MAX_SIDE: Final = 8_000
 """Longest side decoded, pixels."""
+
+MAX_SQUARE_INCHES: Final = 16.0
+"""Largest print taken: the biggest slap scanners see 3.2 x 3 inches, and time goes by area."""
 
 MIN_SIDE: Final = 16
 """Shortest side decoded, pixels; less cannot hold two ridge periods either way."""
@@ -61,9 +64,9 @@ def decode(print: Print) -> FingerImage:  # noqa: A002 - the model's own word
 
     Raises:
         RidgelineError: MALFORMED_IMAGE, its field the print's source, for data that are not
-            what they are said to be or are too large; INVALID_FIELD naming `resolution_ppi`
-            where no resolution is known or it is outside MIN_PPI to MAX_PPI, `format` where
-            the print is a template, `width` or `height` where a raw image lacks them.
+            what they are said to be or are too large or small; INVALID_FIELD naming
+            `resolution_ppi` where none is known or it is outside MIN_PPI to MAX_PPI, `format`
+            where the print is a template, `width` or `height` where a raw image lacks them.
     """
     if print.format is PrintFormat.RAW:
         pixels, stated = _decode_raw(print), None
@@ -80,6 +83,8 @@ def decode(print: Print) -> FingerImage:  # noqa: A002 - the model's own word
             "resolution_ppi",
             f"{ppi:g} ppi is outside {MIN_PPI:g} to {MAX_PPI:g}",
         )
+    if pixels.size > MAX_SQUARE_INCHES * ppi * ppi:
+        raise _malformed(print, f"{pixels.size / ppi**2:.0f} square inches are more than a print")
     return FingerImage(pixels, float(ppi))
 
 

@@ -18,6 +18,12 @@ from workers.biometrics.wsq_structure import WsqBlock, WsqHeader, malformed_wsq
 
 MAX_CODE_BITS = 16
 
+MAX_BYTES_PER_PIXEL = 0.5
+"""Five times the FBI's rate; bounds the time of the walk, about 1 s a megabyte."""
+
+MAX_OVERHEAD_BYTES = 65_536
+"""Tables and comments."""
+
 MAX_SHORTFALL = 0.02
 """Share of the image that may be missing: subband sides round either way."""
 
@@ -38,6 +44,8 @@ def check_wsq_coefficients(data: bytes, header: WsqHeader, source: str) -> None:
             the blocks hold more coefficients than the image has pixels.
     """
     pixels = header.width * header.height
+    if len(data) > pixels * MAX_BYTES_PER_PIXEL + MAX_OVERHEAD_BYTES:
+        raise malformed_wsq(source, "the WSQ data are too long for their image", len(data))
     budget = pixels
     for block in header.blocks:
         codes = _code_tables(block)

@@ -174,6 +174,19 @@ def test_what_is_not_the_image_it_claims_to_be_is_malformed(
     assert refused(ErrorCode.MALFORMED_IMAGE, print_).field == "prints[0]"
 
 
+def test_a_page_is_not_a_print() -> None:
+    page = submitted(PrintFormat.RAW, bytes(3000 * 3000), 500.0, 3000, 3000)
+    assert "inches" in refused(ErrorCode.MALFORMED_IMAGE, page).detail
+    fine = submitted(PrintFormat.RAW, bytes(3000 * 3000), 1000.0, 3000, 3000)
+    assert images.decode(fine).pixels.shape == (3000, 3000)
+
+
+def test_wsq_data_out_of_proportion_are_malformed() -> None:
+    end = WSQ[-2:]
+    long = WSQ[:-2] + b"\xff\x00" * 200_000 + end
+    assert "long" in refused(ErrorCode.MALFORMED_IMAGE, submitted(PrintFormat.WSQ, long)).detail
+
+
 def test_a_template_is_not_an_image() -> None:
     error = refused(ErrorCode.INVALID_FIELD, submitted(PrintFormat.ISO_19794_2_2005, b"FMR"))
     assert error.field == "prints[0].format"

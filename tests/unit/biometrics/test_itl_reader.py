@@ -181,6 +181,8 @@ def test_a_repeated_field_is_an_error() -> None:
 def test_fields_and_records_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     many = dict.fromkeys(range(3, reader_module.MAX_FIELDS + 3), b"x")
     assert "fields" in malformed(raw.header([(2, 0)]) + raw.type_2(many)).detail
+    items = {73: raw.RS * (reader_module.MAX_ITEMS + 1)}
+    assert "items" in malformed(raw.header([(2, 0)]) + raw.type_2(items)).detail
     listed = [(2, 0)] * reader_module.MAX_RECORDS
     assert malformed(raw.header(listed)).field == "Type-1 record 1, field 1.003"
     monkeypatch.setattr(reader_module, "MAX_TRANSACTION_BYTES", len(WHOLE) - 1)

@@ -163,9 +163,10 @@ def _tagged(record_type: int, index: int, values: dict[int, bytes]) -> TaggedRec
 
 
 def _text(name: str, value: str) -> bytes:
-    if not value.strip() or len(value) > MAX_TEXT or not value.isprintable():
-        raise _invalid(name, f"expected 1 to {MAX_TEXT} printable characters")
-    return value.encode()
+    known = value.isascii() and value.isprintable()
+    if not known or not value.strip() or len(value) > MAX_TEXT:
+        raise _invalid(name, f"expected 1 to {MAX_TEXT} printable ASCII characters")
+    return value.encode("ascii")
 
 
 def _invalid(name: str, detail: str) -> RidgelineError:

@@ -88,6 +88,7 @@ BINARY_COMPRESSIONS = ("NONE", "WSQ20", "JPEGB", "JPEGL", "JP2", "JP2L", "PNG")
 FORMATS = {
     "NONE": PrintFormat.RAW,
     "WSQ20": PrintFormat.WSQ,
+    "WSQ": PrintFormat.WSQ,
     "JP2": PrintFormat.JPEG2000,
     "JP2L": PrintFormat.JPEG2000,
     "PNG": PrintFormat.PNG,

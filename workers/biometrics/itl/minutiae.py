@@ -15,7 +15,12 @@ from workers.biometrics.itl.image_fields import MAX_SIDE, ppi_of_ppcm, resolutio
 from workers.biometrics.itl.records import RS, TaggedRecord
 from workers.biometrics.model import RESOLUTION_PPI, Minutiae
 from workers.biometrics.templates import incits378
-from workers.biometrics.templates.views import MAX_MINUTIAE, TemplateView, scale_coordinates
+from workers.biometrics.templates.views import (
+    MAX_MINUTIAE,
+    TemplateView,
+    scale_coordinates,
+    scale_side,
+)
 
 HLL, VLL, SLC, THPS, TVPS, FGP, FQD, NOM, FMD = 128, 129, 130, 131, 132, 134, 135, 136, 137
 """Field numbers: size, scale, finger position, quality, number of minutiae, minutiae."""
@@ -68,8 +73,8 @@ def _minutiae(record: TaggedRecord) -> Minutiae:
         angle=(columns[:, 2] * ANGLE_UNIT).astype(np.float32),
         kind=columns[:, 3].astype(np.uint8),
         quality=columns[:, 4].astype(np.uint8),
-        width=max(1, round(width * scale)),
-        height=max(1, round(height * scale)),
+        width=scale_side(width, scale),
+        height=scale_side(height, scale),
     )
 
 

@@ -13,6 +13,7 @@ from workers.biometrics.itl.records import (
     DECODED_TAGGED_TYPES,
     FS,
     GS,
+    RS,
     US,
     BinaryPrintRecord,
     Field,
@@ -32,6 +33,9 @@ MAX_RECORDS = 1000
 
 MAX_FIELDS = 512
 """Fields of one tagged record; EBTS Type-2 records use fewer than 200."""
+
+MAX_ITEMS = 100_000
+"""Subfield and item separators in one field; 255 minutiae with their ridge counts have 6,000."""
 
 MAX_TAG_BYTES = 16
 """Longest ``type.number`` before a colon that we accept; the standard's are 5 to 8."""
@@ -132,8 +136,11 @@ def read_fields(data: bytes, start: int, end: int, record_type: int, index: int)
                 field=name,
                 offset=data.find(FS, after, stop),
             )
+        value = data[after:stop]
+        if number != DATA_FIELD and value.count(RS) + value.count(US) > MAX_ITEMS:
+            raise malformed(f"more than {MAX_ITEMS} items", field=name, offset=position)
         numbers.add(number)
-        fields.append(Field(number, data[after:stop], position, data[position : after - 1]))
+        fields.append(Field(number, value, position, data[position : after - 1]))
         position = stop + 1
     return fields
 

@@ -149,7 +149,9 @@ def _position_and_impression(
 def _format(found: _Sorted, record: Record, compression: str) -> PrintFormat | None:
     known = FORMATS.get(compression)
     if known is None:
-        found.set_aside(record, f"compression {compression} is not supported")
+        # Only a code that we know is echoed: the field is free text.
+        name = compression if compression in BINARY_COMPRESSIONS else "of an unknown name"
+        found.set_aside(record, f"compression {name} is not supported")
     return known
 
 
@@ -193,10 +195,12 @@ def _sort_type_14(found: _Sorted, record: TaggedRecord) -> None:
     if record.get(999) is None and record.get(18) is not None:
         found.set_aside(record, "no image: the finger is stated missing")
         return
-    geometry = type_14_geometry(record)
     what = _position_and_impression(found, record, positions, code)
-    known = _format(found, record, geometry.compression) if what else None
-    if what is None or known is None:
+    if what is None:
+        return
+    geometry = type_14_geometry(record)
+    known = _format(found, record, geometry.compression)
+    if known is None:
         return
     if not geometry.square:
         found.set_aside(record, "horizontal and vertical resolution differ")
@@ -222,18 +226,10 @@ def _sort_type_14(found: _Sorted, record: TaggedRecord) -> None:
 
 def _sort_type_9(found: _Sorted, record: TaggedRecord) -> None:
     if not has_incits_block(record):
-        numbers = {f.number for f in record.fields}
-        block = (
-            "extended feature set"
-            if any(300 <= n < 400 for n in numbers)
-            else "IAFIS"
-            if any(13 <= n <= 30 for n in numbers)
-            else "legacy"
-        )
-        found.set_aside(record, f"minutiae in the {block} block, which is not read")
+        found.set_aside(record, f"minutiae in the {_block_name(record)} block, which is not read")
         return
-    block_read = read_incits_block(record)
-    what = _position_and_impression(found, record, [block_read.position], block_read.impression)
+    block = read_incits_block(record)
+    what = _position_and_impression(found, record, [block.position], block.impression)
     if what is None:
         return
     if what[0].is_slap:
@@ -244,6 +240,14 @@ def _sort_type_9(found: _Sorted, record: TaggedRecord) -> None:
         position=what[0],
         impression=what[1],
         format=PrintFormat.INCITS_378_2004,
-        data=block_read.template,
+        data=block.template,
     )
     found.minutiae.append((print_, record.idc))
+
+
+def _block_name(record: TaggedRecord) -> str:
+    """Of a Type-9 record without the INCITS block, ANSI/NIST-ITL 1-2011 clause 8.9.7."""
+    numbers = [f.number for f in record.fields]
+    if any(300 <= n < 400 for n in numbers):
+        return "extended feature set"
+    return "IAFIS" if any(13 <= n <= 30 for n in numbers) else "legacy"

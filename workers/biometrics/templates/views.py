@@ -125,6 +125,11 @@ def scale_coordinates(pixels: NDArray[np.int64], scale: float) -> NDArray[np.flo
     return ((pixels + 0.5) * scale - 0.5).astype(np.float32)
 
 
+def scale_side(pixels: int, scale: float) -> int:
+    """Side of an image at `scale` times its resolution, rounded up so that all of it fits."""
+    return math.ceil(pixels * scale - 1e-6)
+
+
 def read_geometry(cursor: Cursor, prefix: str = "") -> Geometry:
     """Size and resolution, four 16-bit numbers; the resolution must be a finger scanner's."""
     width = cursor.number(2, f"{prefix}image size in x")
@@ -175,8 +180,8 @@ def read_minutiae(
         angle=(angle * (2 * math.pi / angle_units)).astype(np.float32),
         kind=kind.astype(np.uint8),
         quality=np.where(quality <= 100, quality, 0).astype(np.uint8),
-        width=max(1, round(width * scale_x)),
-        height=max(1, round(height * scale_y)),
+        width=scale_side(width, scale_x),
+        height=scale_side(height, scale_y),
     )
 
 
