@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile
 
 from workers.biometrics.model import RESOLUTION_PPI, FingerImage, Print, PrintFormat
+from workers.biometrics.resolution import is_square
 from workers.biometrics.wsq_entropy import check_wsq_coefficients
 from workers.biometrics.wsq_structure import read_wsq_header
 from workers.errors import ErrorCode, RidgelineError
@@ -41,9 +42,6 @@ MIN_PPI: Final = 250.0
 
 MAX_PPI: Final = 1_200.0
 """Above it the size is more likely a mistake than a scanner."""
-
-SQUARE_TOLERANCE: Final = 0.01
-"""Relative difference of the two scales up to which pixels count as square."""
 
 WHOLE_PPI_TOLERANCE: Final = 0.02
 """A stated resolution this close to whole ppi means the whole number (19,685 px/m is 500)."""
@@ -212,7 +210,7 @@ def _stated_resolution(image: ImageFile.ImageFile) -> float | None:
     dpi = image.info.get("dpi")
     if not dpi or not all(np.isfinite(dpi)) or min(dpi) <= 0:
         return None
-    if abs(dpi[0] - dpi[1]) > SQUARE_TOLERANCE * dpi[0]:
+    if not is_square(*dpi):
         return None
     # Both count in pixels a metre or so, which cannot spell 500 ppi exactly.
     nearest = float(round(dpi[0]))

@@ -266,7 +266,8 @@ def test_wsq_data_beyond_the_image_are_malformed() -> None:
     error = refused(ErrorCode.MALFORMED_IMAGE, submitted(PrintFormat.WSQ, bytes(small)))
     assert "exceed" in error.detail
     error = refused(ErrorCode.MALFORMED_IMAGE, submitted(PrintFormat.WSQ, WSQ[:-2] + block))
-    assert error.offset is None or error.offset > 0
+    assert "3 blocks" in error.detail
+    assert error.offset == len(WSQ) - 2
 
 
 def test_a_wsq_code_that_does_not_exist_is_malformed() -> None:

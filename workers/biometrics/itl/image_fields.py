@@ -8,13 +8,10 @@ from dataclasses import dataclass, field
 from workers.biometrics.itl.codes import UNITS_PPCM, UNITS_PPI
 from workers.biometrics.itl.records import DATA_FIELD, Field, TaggedRecord
 from workers.biometrics.model import SLAP_FINGERS, FingerPosition, Segment
+from workers.biometrics.resolution import is_square, ppi_of_ppcm, ppi_of_px_mm
 
-MM_PER_INCH = 25.4
 MAX_SIDE = 65535
 """Largest width or height of an image, pixels (five digits in the standard, 16 bits in WSQ)."""
-
-SQUARE_TOLERANCE = 0.01
-"""Relative difference of the two scales up to which pixels count as square."""
 
 _DECIMAL = re.compile(rb"\d{1,4}(\.\d{1,4})?")
 
@@ -43,7 +40,7 @@ def type_14_geometry(record: TaggedRecord) -> ImageGeometry:
         width=width,
         height=height,
         resolution_ppi=resolution_ppi(horizontal, units),
-        square=abs(horizontal - vertical) <= SQUARE_TOLERANCE * horizontal,
+        square=is_square(horizontal, vertical),
         compression=record.require(11).text.strip().upper(),
         bits_per_pixel=record.number(12, 1, 99),
         data=image_data(record),
@@ -59,11 +56,7 @@ def image_data(record: TaggedRecord) -> bytes:
 
 
 def resolution_ppi(pixels: int, units: int) -> float | None:
-    """Pixels per inch; None where `units` states an aspect ratio only.
-
-    Whole pixels per centimetre cannot spell the nominal resolutions, so those whose rounded
-    or truncated value it is are meant: 197 (and 196) is 500 ppi, 394 (and 393) 1000 ppi.
-    """
+    """Pixels per inch; None where `units` states an aspect ratio only."""
     if units == UNITS_PPI:
         return float(pixels)
     if units == UNITS_PPCM:
@@ -71,26 +64,13 @@ def resolution_ppi(pixels: int, units: int) -> float | None:
     return None
 
 
-def ppi_of_ppcm(pixels: int) -> float:
-    """See `resolution_ppi`."""
-    return _NOMINAL_PPI_OF_PPCM.get(pixels, pixels * MM_PER_INCH / 10)
-
-
-_NOMINAL_PPI_OF_PPCM = {98: 250.0, 196: 500.0, 197: 500.0, 393: 1000.0, 394: 1000.0}
-
-
-def image_resolution(header: TaggedRecord) -> float:
-    """Native scanning resolution, field 1.011 in px/mm, as ppi.
-
-    19.69 px/mm (19.7, 19.68) is the standard's spelling of 500 ppi and 39.37 that of 1000.
-    """
+def native_resolution(header: TaggedRecord) -> float:
+    """Native scanning resolution, field 1.011 in px/mm, as ppi."""
     found = header.require(11)
     value = found.value.strip()
     if _DECIMAL.fullmatch(value) is None or float(value) <= 0:
         raise header.error(found, "expected a resolution in pixels per millimetre")
-    ppi = float(value) * MM_PER_INCH
-    nominal = round(ppi / 250) * 250
-    return float(nominal) if nominal and abs(ppi - nominal) <= 0.002 * nominal else ppi
+    return ppi_of_px_mm(float(value))
 
 
 def stated_segments(record: TaggedRecord, width: int, height: int) -> tuple[Segment, ...]:

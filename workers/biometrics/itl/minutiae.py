@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from workers.biometrics.itl.image_fields import MAX_SIDE, ppi_of_ppcm, resolution_ppi
+from workers.biometrics.itl.image_fields import MAX_SIDE, resolution_ppi
 from workers.biometrics.itl.records import RS, TaggedRecord
 from workers.biometrics.model import RESOLUTION_PPI, Minutiae
+from workers.biometrics.resolution import is_square
 from workers.biometrics.templates import incits378
 from workers.biometrics.templates.views import (
     MAX_MINUTIAE,
@@ -24,6 +25,9 @@ from workers.biometrics.templates.views import (
 
 HLL, VLL, SLC, THPS, TVPS, FGP, FQD, NOM, FMD = 128, 129, 130, 131, 132, 134, 135, 136, 137
 """Field numbers: size, scale, finger position, quality, number of minutiae, minutiae."""
+
+MIN_PPI, MAX_PPI = 125.0, 2_540.0
+"""Resolutions taken, as those of a binary template (50 to 1000 pixels per centimetre)."""
 
 ANGLE_UNIT = 2 * math.pi / 180
 """Two degrees, radians, INCITS 378-2004 clause 6.5.2.3."""
@@ -82,11 +86,10 @@ def _resolution(record: TaggedRecord) -> float:
     units = record.number(SLC, 1, 2)
     horizontal = resolution_ppi(record.number(THPS, 1, 99999), units)
     vertical = resolution_ppi(record.number(TVPS, 1, 99999), units)
-    found = record.require(TVPS)
-    if horizontal is None or vertical is None or not 98 <= horizontal <= ppi_of_ppcm(1000):
+    if horizontal is None or vertical is None or not MIN_PPI <= horizontal <= MAX_PPI:
         raise record.error(record.require(THPS), "resolution out of range")
-    if abs(horizontal - vertical) > 0.01 * horizontal:
-        raise record.error(found, "horizontal and vertical resolution differ")
+    if not is_square(horizontal, vertical):
+        raise record.error(record.require(TVPS), "horizontal and vertical resolution differ")
     return horizontal
 
 

@@ -12,7 +12,7 @@ from workers.biometrics.itl.codes import (
     position_name,
 )
 from workers.biometrics.itl.image_fields import (
-    image_resolution,
+    native_resolution,
     stated_segments,
     type_14_geometry,
 )
@@ -171,7 +171,7 @@ def _sort_binary(found: _Sorted, record: BinaryPrintRecord) -> None:
     if what is None or known is None:
         return
     resolution = (
-        image_resolution(found.transaction.header)
+        native_resolution(found.transaction.header)
         if record.resolution_code
         else MINIMUM_RESOLUTION_PPI
     )

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.biometrics.model import RESOLUTION_PPI, Impression, Minutiae
+from workers.biometrics.resolution import ppi_of_ppcm
 from workers.errors import ErrorCode, RidgelineError
 
 MAX_MINUTIAE = 255
@@ -30,7 +31,6 @@ MINUTIA_BYTES = 6
 NOMINAL_PPCM = 197
 """500 ppi in whole pixels per centimetre; both standards' examples use it."""
 
-_NOMINAL_PPI = {98: 250.0, 196: 500.0, 197: 500.0, 393: 1000.0, 394: 1000.0}
 _PLAIN_CODES = frozenset({0, 2, 8})
 _ROLLED_CODES = frozenset({1, 3})
 
@@ -115,11 +115,6 @@ class Cursor:
         return value
 
 
-def nominal_ppi(ppcm: int) -> float:
-    """Pixels per inch that whole pixels per centimetre stand for: 197 (and 196) is 500."""
-    return _NOMINAL_PPI.get(ppcm, ppcm * 2.54)
-
-
 def scale_coordinates(pixels: NDArray[np.int64], scale: float) -> NDArray[np.float32]:
     """Pixel centres at one resolution as pixel centres at `scale` times it."""
     return ((pixels + 0.5) * scale - 0.5).astype(np.float32)
@@ -172,8 +167,8 @@ def read_minutiae(
                 field=f"{name}, minutia {at + 1}",
                 offset=start + at * MINUTIA_BYTES,
             )
-    scale_x = RESOLUTION_PPI / nominal_ppi(geometry.x_ppcm)
-    scale_y = RESOLUTION_PPI / nominal_ppi(geometry.y_ppcm)
+    scale_x = RESOLUTION_PPI / ppi_of_ppcm(geometry.x_ppcm)
+    scale_y = RESOLUTION_PPI / ppi_of_ppcm(geometry.y_ppcm)
     return Minutiae(
         x=scale_coordinates(x, scale_x),
         y=scale_coordinates(y, scale_y),
