@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from workers.matching.backend import Backend, Checkpoint, PackedGallery
 from workers.matching.fuse import fuse
-from workers.matching.parameters import PARAMETERS
+from workers.matching.parameters import PARAMETERS, SCREEN_LOSS, MeasuredLoss
 from workers.matching.probe import Probe
 from workers.matching.screen import NOT_COMPARED
 
@@ -65,7 +65,7 @@ def search_rows(
     started = time.perf_counter()
     screened = backend.screen(probe, gallery, checkpoint)
     candidates = np.flatnonzero(visible & (screened > NOT_COMPARED))
-    depth = len(candidates) if exhaustive else cut_depth(int(visible.sum()))
+    depth = len(candidates) if exhaustive else cut_depth(probe, int(visible.sum()))
     survivors = candidates[best_with_ties(screened[candidates], depth)]
     cut = time.perf_counter()
     finger_scores = backend.consolidate(probe, gallery, survivors, checkpoint)
@@ -82,9 +82,20 @@ def search_rows(
     )
 
 
-def cut_depth(visible_rows: int) -> int:
+def cut_depth(probe: Probe, visible_rows: int) -> int:
     """Rows that the screen lets through of so many visible ones."""
-    return max(_P.cut_rows_min, math.ceil(_P.cut_fraction * visible_rows))
+    several = _fingers(probe) > 1
+    fraction = _P.cut_fraction if several else _P.cut_fraction_one_finger
+    return max(_P.cut_rows_min, math.ceil(fraction * visible_rows))
+
+
+def measured_loss(probe: Probe) -> MeasuredLoss:
+    """What share of mates the cut was measured to lose for a probe like this one."""
+    return SCREEN_LOSS[min(max(_fingers(probe), 1), max(SCREEN_LOSS))]
+
+
+def _fingers(probe: Probe) -> int:
+    return len({finger.template.position for finger in probe.fingers})
 
 
 def best_with_ties(scores: NDArray[np.int32] | NDArray[np.float64], count: int) -> NDArray[np.intp]:

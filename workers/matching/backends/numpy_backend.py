@@ -16,13 +16,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from workers.biometrics.model import FINGERS
 from workers.matching.backend import Checkpoint, PackedGallery
 from workers.matching.backends.packing import PositionPack, pack_positions
-from workers.matching.consolidate import consolidate_batch
+from workers.matching.consolidate import Side, consolidate, probe_side
 from workers.matching.probe import Probe, ProbeFinger
 from workers.matching.screen import NOT_COMPARED, finger_scores
 from workers.matching.similarity import FEATURES, probe_features
 from workers.matching.template import EncounterTemplate
-
-_CONSOLIDATE_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,33 +74,20 @@ class NumpyBackend:
     ) -> NDArray[np.float64]:
         """Raw LSA-R score of each finger of `rows`, float64 (len(rows), 10)."""
         packed = _ours(gallery)
-        scores = np.full((len(rows), len(FINGERS)), np.nan)
+        pairs: list[tuple[Side, Side]] = []
+        places: list[tuple[int, int]] = []
         for pack, prints in _common_positions(probe, packed):
             found = pack.find(rows)
-            column = scores[:, pack.position - 1]
+            sides = [pack.side(finger) for finger in found.fingers]
             for finger in prints:
-                raw = consolidate_fingers(finger, pack, found.fingers, checkpoint)
-                np.fmax.at(column, found.wanted, raw)
+                ours = probe_side(finger.template)
+                pairs += [(ours, side) for side in sides]
+                places += [(row, pack.position - 1) for row in found.wanted]
+        scores = np.full((len(rows), len(FINGERS)), np.nan)
+        if pairs:
+            row, column = np.array(places).T
+            np.fmax.at(scores, (row, column), consolidate(pairs, checkpoint))
         return scores
-
-
-def consolidate_fingers(
-    finger: ProbeFinger, pack: PositionPack, fingers: NDArray[np.intp], checkpoint: Checkpoint
-) -> NDArray[np.float64]:
-    """Raw score of some packed fingers of one position, float64 (len(fingers),)."""
-    scores = np.zeros(len(fingers))
-    features = probe_features(finger.template)
-    # Fingers of about equal size share a batch, so that little of it is padding.
-    order = np.argsort(pack.counts[fingers], kind="stable")
-    for first in range(0, len(order), _CONSOLIDATE_AT_ONCE):
-        checkpoint()
-        part = order[first : first + _CONSOLIDATE_AT_ONCE]
-        batch, gallery = pack.gather(fingers[part])
-        b, g, _ = gallery.shape
-        product = gallery.reshape(b * g, FEATURES).astype(np.float32) @ features.T
-        similarity = np.maximum(product, 0.0).astype(np.int32).reshape(b, g, len(features))
-        scores[part] = consolidate_batch(finger.template, batch, similarity)
-    return scores
 
 
 def _screen_position(

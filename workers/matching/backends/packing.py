@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.matching.consolidate import FingerBatch
+from workers.matching.consolidate import Side
 from workers.matching.probe import require_same_parameters
 from workers.matching.similarity import FEATURES, gallery_features
 from workers.matching.template import EncounterTemplate, FingerTemplate
@@ -93,19 +93,16 @@ class PositionPack:
         within = np.arange(len(wanted)) - np.repeat(np.cumsum(number) - number, number)
         return FingerIndex(self.by_row[np.repeat(first, number) + within], wanted)
 
-    def gather(self, fingers: NDArray[np.intp]) -> tuple[FingerBatch, NDArray[np.int8]]:
-        """Some fingers side by side: where their minutiae lie, and features int8 (b, g, F)."""
-        b, g = len(fingers), int(self.counts[fingers].max(initial=0))
-        features = np.zeros((b, g, FEATURES), np.int8)
-        x, y = np.zeros((b, g), np.int16), np.zeros((b, g), np.int16)
-        angle = np.zeros((b, g), np.uint16)
-        for i, finger in enumerate(fingers):
-            block, column = self.blocks[self.block_of[finger]], self.column_of[finger]
-            n, width = self.counts[finger], len(block.counts)
-            features[i, :n] = block.features[column : n * width : width]
-            x[i, :n], y[i, :n] = block.x[:n, column], block.y[:n, column]
-            angle[i, :n] = block.angle[:n, column]
-        return FingerBatch(x, y, angle, self.counts[fingers]), features
+    def side(self, finger: int) -> Side:
+        """One packed finger, ready to be compared; views of its block."""
+        block, column = self.blocks[self.block_of[finger]], int(self.column_of[finger])
+        n, width = int(self.counts[finger]), len(block.counts)
+        return Side(
+            block.features[column : n * width : width],
+            block.x[:n, column],
+            block.y[:n, column],
+            block.angle[:n, column],
+        )
 
 
 def pack_positions(templates: Sequence[EncounterTemplate]) -> dict[int, PositionPack]:
