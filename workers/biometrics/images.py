@@ -104,7 +104,7 @@ def resample(image: FingerImage) -> FingerImage:
 
 
 def encode_wsq(image: FingerImage) -> bytes:
-    """WSQ at the 0.75 bits a pixel that the FBI's specification calls for (about 12:1).
+    """WSQ at the 0.75 bits a pixel that the FBI's specification calls for, about 15:1 in practice.
 
     Raises:
         RidgelineError: INVALID_FIELD for an image outside the sizes that are decoded.

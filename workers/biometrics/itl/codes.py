@@ -34,7 +34,7 @@ IMPRESSION_NAMES = {
     28: "other",
     29: "unknown",
     41: "rolled contactless, moving",
-    42: "plain contactless, stationary",
+    42: "plain contactless, moving",
 }
 """Table 7, friction ridge impression types, with the 2007 edition's names of old codes."""
 
