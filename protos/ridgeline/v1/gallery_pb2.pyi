@@ -59,16 +59,18 @@ class EnrollFailure(_message.Message):
     def __init__(self, index: _Optional[int] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
 
 class EnrollStreamResponse(_message.Message):
-    __slots__ = ("created", "unchanged", "failures", "gallery_sequence")
+    __slots__ = ("created", "unchanged", "failures", "gallery_sequence", "failed")
     CREATED_FIELD_NUMBER: _ClassVar[int]
     UNCHANGED_FIELD_NUMBER: _ClassVar[int]
     FAILURES_FIELD_NUMBER: _ClassVar[int]
     GALLERY_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
     created: int
     unchanged: int
     failures: _containers.RepeatedCompositeFieldContainer[EnrollFailure]
     gallery_sequence: int
-    def __init__(self, created: _Optional[int] = ..., unchanged: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[EnrollFailure, _Mapping]]] = ..., gallery_sequence: _Optional[int] = ...) -> None: ...
+    failed: int
+    def __init__(self, created: _Optional[int] = ..., unchanged: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[EnrollFailure, _Mapping]]] = ..., gallery_sequence: _Optional[int] = ..., failed: _Optional[int] = ...) -> None: ...
 
 class GetSubjectRequest(_message.Message):
     __slots__ = ("subject_id", "purpose")
