@@ -40,8 +40,8 @@ class ContactModel:
 
 CONTACT = {
     Impression.PLAIN: ContactModel(
-        half_width_px=120.0,
-        half_height_px=178.0,
+        half_width_px=128.0,
+        half_height_px=188.0,
         spread=0.09,
         shift_px=(13.0, 22.0),
         rotation=math.radians(7.0),
@@ -68,6 +68,10 @@ MIDDLE_Y_PX = 20.0
 """Where the middle of the average contact region lies below the middle of the pattern."""
 
 
+SQUARENESS = 0.05
+"""How far the corners of a contact region reach beyond an ellipse, relative to the radius."""
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """A contact region: a rounded oval with a wavy edge, in the finger frame.
@@ -87,14 +91,14 @@ class Region:
         """Distance from the centre relative to the edge: below 1 inside."""
         u = (x - self.centre[0]) / self.axes[0]
         v = (y - self.centre[1]) / self.axes[1]
-        turn = np.arctan2(v, u)
-        edge = np.ones_like(turn)
-        for harmonic, (cosine, sine) in enumerate(self.waves, start=2):
-            edge += cosine * np.cos(harmonic * turn) + sine * np.sin(harmonic * turn)
-        # A little squarer than an ellipse.
-        relative: NDArray[np.float64] = (u * u * abs(u) ** 0.4 + v * v * abs(v) ** 0.4) ** (
-            1.0 / 2.4
-        ) / edge
+        distance = np.hypot(u, v)
+        ray = (u + 1j * v) / np.maximum(distance, 1e-9)
+        power = ray * ray
+        edge = 1.0 - SQUARENESS * (power * power).real
+        for cosine, sine in self.waves:
+            edge += cosine * power.real + sine * power.imag
+            power = power * ray
+        relative: NDArray[np.float64] = distance / edge
         return relative
 
 

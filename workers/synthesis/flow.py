@@ -172,7 +172,7 @@ def _singular_points(
         deltas = [complex(side * (92 + 18 * jitter[2]), 105 + 20 * jitter[3])]
     else:
         double = pattern is Pattern.DOUBLE_LOOP
-        half = max(15.0, 36 + 7 * jitter[0]) if double else max(3.0, abs(12 + 7 * jitter[0]))
+        half = max(15.0, 36 + 7 * jitter[0]) if double else abs(18 + 9 * jitter[0]) + 2.0
         # The two cores of a double loop lie side by side, wound either way.
         turn = math.radians((50 if jitter[1] > 0 else -50) + 12 * jitter[2] if double else 0)
         up = complex(half * math.sin(turn), -half * math.cos(turn))

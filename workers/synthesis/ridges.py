@@ -71,7 +71,7 @@ class Growth:
 
     first_spread: float = 0.13
     spread: float = 0.24
-    passes: int = 5
+    passes: int = 3
     gain: float = 1.6
 
 
@@ -94,7 +94,22 @@ def grow(flow: Flow, rng: np.random.Generator, growth: Growth) -> NDArray[np.flo
     for spread in spreads:
         image = _filter(image, weights, flow.period_px / STEP_PX, spread)
         image = np.tanh(growth.gain / image.std() * image)
-    return image
+    return _cosine(image)
+
+
+def _cosine(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The wave of `image` without its amplitude, by the monogenic signal (Felsberg, 2001).
+
+    Amplitude falls to nothing where a ridge ends or forks, so that a little more or less
+    pressure would turn one into the other, which real minutiae seldom do.
+    """
+    _, angle = _polar()
+    spectrum = fft.rfft2(image)
+    along_x = fft.irfft2(-1j * np.cos(angle) * spectrum, s=image.shape)
+    along_y = fft.irfft2(-1j * np.sin(angle) * spectrum, s=image.shape)
+    amplitude = np.sqrt(image**2 + along_x**2 + along_y**2)
+    wave: NDArray[np.float32] = (image / np.maximum(amplitude, 1e-6)).astype(np.float32)
+    return wave
 
 
 def _texture(rng: np.random.Generator) -> NDArray[np.float32]:
