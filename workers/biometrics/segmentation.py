@@ -1,9 +1,9 @@
 """Slaps cut into fingers: by the segments the transaction states, else by our own search.
 
-The search works on a mask of skin at 125 ppi: it turns the slap until the pieces stand upright,
+The search works on a mask of ridges at 125 ppi: it turns the slap until the pieces stand upright,
 takes the pieces with nothing above them for fingertips, and keeps the distal phalanx of each.
 It knows how many fingers to expect (amputated ones are stated) and refuses a slap that shows
-fewer.
+fewer, or more. What lies beside a finger in its box (a neighbour, writing) is painted over.
 """
 
 from __future__ import annotations
@@ -46,9 +46,20 @@ PHALANX_RATIO: Final = 1.5
 MARGIN: Final = 3
 """Kept around a finger's ridges, mask pixels."""
 
-RIDGE_DEVIATION: Final = 14.0
-"""Grey deviation within a 9-pixel window of the 250 ppi image from which a pixel is ridged."""
+RIDGE_DEVIATION: Final = 5.0
+"""Grey deviation in the band of ridge periods from which a pixel may be ridged; the paper of the
+NIST card samples has 1 to 3, faint ridges 8."""
 
+RIDGE_SHARE: Final = 0.35
+"""Least share of that band in the variance around a pixel. On the NIST card samples ridges have
+0.5 to 0.95, print, handwriting and ruled lines below 0.25."""
+
+RIDGE_BAND_PX: Final = (0.8, 2.0)
+"""Deviations of the two Gaussians whose difference is that band, pixels at 250 ppi: periods of
+about 3 to 8, and ridges have 3.5 to 6.5 (0.35 to 0.65 mm)."""
+
+RIDGE_WINDOW: Final = 13
+"""Window of the two variances, pixels at 250 ppi; the mask is grown back by a quarter."""
 
 MIN_THICKNESS: Final = 22
 """Thinnest piece of skin, mask pixels (0.18 inch); print and handwriting are thinner."""
@@ -56,19 +67,21 @@ MIN_THICKNESS: Final = 22
 MAX_FINGER_WIDTH: Final = 105
 """Widest finger, mask pixels (0.84 inch); a piece of twice that shows two."""
 
-_Box = tuple[int, int, int, int]
-"""Top, bottom, left, right; the second and last are exclusive."""
+SURPLUS_SHARE: Final = 0.6
+"""A further whole fingertip of this share of the smallest expected one's area is a finger too
+many; one that the image's edge cuts belongs to a neighbouring block of the card."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Tip:
-    """Where a fingertip may be, mask pixels, and the area of its piece."""
+    """Where a fingertip may be, mask pixels, the area of its piece, and the piece in the box."""
 
     top: int
     bottom: int
     left: int
     right: int
     area: int
+    skin: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +113,11 @@ def segment(
     expected = [f for f in _left_to_right(position) if f not in missing]
     if not expected:
         return []
-    pixels = resample(image).pixels
-    boxes, upright = _find(pixels, len(expected))
     fingers = [
-        SlapFinger(finger, FingerImage(upright[top:bottom, left:right], RESOLUTION_PPI))
-        for finger, (top, bottom, left, right) in zip(expected, boxes, strict=True)
+        SlapFinger(finger, FingerImage(pixels, RESOLUTION_PPI))
+        for finger, pixels in zip(
+            expected, _find(resample(image).pixels, len(expected)), strict=True
+        )
     ]
     return sorted(fingers, key=lambda f: f.position)
 
@@ -125,51 +138,70 @@ def _stated(image: FingerImage, segment_: Segment) -> SlapFinger:
     return SlapFinger(segment_.finger, FingerImage(pixels, image.resolution_ppi))
 
 
-def _find(pixels: NDArray[np.uint8], count: int) -> tuple[list[_Box], NDArray[np.uint8]]:
-    """Boxes of `count` fingertips, left to right, in the upright slap."""
+def _find(pixels: NDArray[np.uint8], count: int) -> list[NDArray[np.uint8]]:
+    """Upright images of `count` fingertips, left to right."""
     mask = _ridged(pixels)
     skew = _skew(mask)
     turned = ndimage.rotate(mask.astype(np.uint8), skew, order=0) > 0
-    tips = _tips(turned, count)
-    if len(tips) < count:
-        raise _unlike(f"expected {count} fingers, found {len(tips)}")
-    # What is left over beside the fingers (a neighbouring block of the card, handwriting) is
-    # smaller than a fingertip, or cut by the edge.
-    chosen = sorted(sorted(tips, key=lambda tip: -tip.area)[:count], key=lambda tip: tip.left)
-    white = int(np.percentile(pixels, 95))
+    tips = _choose(_tips(turned, count), count, turned.shape)
+    paper = int(np.percentile(pixels, 95))
     upright = Image.fromarray(pixels).rotate(
-        skew, Image.Resampling.BICUBIC, expand=True, fillcolor=white
+        skew, Image.Resampling.BICUBIC, expand=True, fillcolor=paper
     )
     full = np.asarray(upright, np.uint8)
-    return [_scale(tip, full.shape) for tip in chosen], full
+    return [_cut(full, tip, paper) for tip in tips]
 
 
-def _scale(tip: _Tip, shape: tuple[int, ...]) -> _Box:
-    """The tip's box with its margin, pixels of the full image."""
-    return (
-        max((tip.top - MARGIN) * REDUCTION, 0),
-        min((tip.bottom + MARGIN) * REDUCTION, shape[0]),
-        max((tip.left - MARGIN) * REDUCTION, 0),
-        min((tip.right + MARGIN) * REDUCTION, shape[1]),
-    )
+def _choose(tips: list[_Tip], count: int, shape: tuple[int, ...]) -> list[_Tip]:
+    """The `count` largest tips, left to right.
+
+    What is left over must be small or cut by the edge, since a finger too many or too few
+    leaves it open which is which.
+    """
+    if len(tips) < count:
+        raise _unlike(f"expected {count} fingers, found {len(tips)}")
+    by_area = sorted(tips, key=lambda tip: -tip.area)
+    chosen, rest = by_area[:count], by_area[count:]
+    for tip in rest:
+        whole = tip.left > 0 and tip.right < shape[1]
+        if whole and tip.area > SURPLUS_SHARE * chosen[-1].area:
+            raise _unlike(f"expected {count} fingers, found more")
+    return sorted(chosen, key=lambda tip: tip.left)
+
+
+def _cut(full: NDArray[np.uint8], tip: _Tip, paper: int) -> NDArray[np.uint8]:
+    """The tip's box with its margin; what is not the tip's own piece becomes paper."""
+    skin = np.pad(tip.skin[: tip.bottom - tip.top], MARGIN)
+    near = ndimage.distance_transform_edt(~skin) <= MARGIN
+    near = near.repeat(REDUCTION, axis=0).repeat(REDUCTION, axis=1)
+    top, left = (tip.top - MARGIN) * REDUCTION, (tip.left - MARGIN) * REDUCTION
+    # The margin may reach beyond the image.
+    near = near[max(-top, 0) :, max(-left, 0) :]
+    box = full[max(top, 0) :, max(left, 0) :][: near.shape[0], : near.shape[1]]
+    return np.where(near[: box.shape[0], : box.shape[1]], box, np.uint8(paper))
 
 
 def _ridged(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Where there is skin, at a quarter of the resolution.
+    """Where there are ridges, at a quarter of the resolution.
 
-    Ridges fill an area; print and handwriting on a card are thin, and are opened away.
+    Their variance lies in a narrow band of periods, that of print and handwriting does not;
+    what of these is left is thin, and is opened away.
     """
     height, width = (side - side % REDUCTION for side in pixels.shape)
     halves = pixels[:height, :width].astype(np.float32)
     halves = halves.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
-    mean = ndimage.uniform_filter(halves, 9)
-    deviation = np.sqrt(np.maximum(ndimage.uniform_filter(halves * halves, 9) - mean * mean, 0))
-    ridged = ndimage.binary_fill_holes((deviation > RIDGE_DEVIATION)[::2, ::2])
+    fine, coarse = (ndimage.gaussian_filter(halves, deviation) for deviation in RIDGE_BAND_PX)
+    band = ndimage.uniform_filter((fine - coarse) ** 2, RIDGE_WINDOW)
+    mean = ndimage.uniform_filter(coarse, RIDGE_WINDOW)
+    rest = np.maximum(ndimage.uniform_filter(coarse * coarse, RIDGE_WINDOW) - mean * mean, 0.0)
+    ridged = (band > RIDGE_DEVIATION**2) & (band > RIDGE_SHARE * (band + rest))
+    filled = ndimage.binary_fill_holes(ridged[::2, ::2])
     # Distances to the background make disc-shaped erosion and dilation cheap.
-    core = ndimage.distance_transform_edt(np.pad(ridged, 1))[1:-1, 1:-1] > MIN_THICKNESS / 2
+    core = ndimage.distance_transform_edt(np.pad(filled, 1))[1:-1, 1:-1] > MIN_THICKNESS / 2
     if not core.any():
         raise _unlike("it shows no ridges")
-    return np.asarray(ndimage.distance_transform_edt(~core) <= MIN_THICKNESS / 2)
+    grown = MIN_THICKNESS / 2 + RIDGE_WINDOW / 4
+    return np.asarray(ndimage.distance_transform_edt(~core) <= grown)
 
 
 def _skew(mask: NDArray[np.bool_]) -> float:
@@ -229,7 +261,8 @@ def _split(piece: NDArray[np.bool_], top: int, left: int, count: int) -> list[_T
             continue
         head, foot = top + int(rows[0]), top + int(rows[-1]) + 1
         bottom = min(foot, head + round(PHALANX_RATIO * (last - first)))
-        parts.append(_Tip(head, bottom, left + first, left + last, area))
+        skin = piece[rows[0] : rows[-1] + 1, first:last]
+        parts.append(_Tip(head, bottom, left + first, left + last, area, skin))
     return parts
 
 
