@@ -16,7 +16,7 @@ from workers.matching.backends import load_backend
 from workers.matching.descriptor import describe_encounter
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.screen import NOT_COMPARED
-from workers.matching.search import search_rows
+from workers.matching.search import search_partitions
 from workers.matching.template import EncounterTemplate
 
 BACKENDS = ("numpy", "reference")
@@ -129,10 +129,14 @@ def test_scores_of_one_row_do_not_depend_on_the_others(
 def test_search_ranks_as_reference(
     probe: Probe, persons: list[EncounterTemplate], backend: Backend
 ) -> None:
-    visible = np.ones(len(persons), np.bool_)
+    visible = np.arange(len(persons))
     reference = load_backend("reference")
-    expected = search_rows(reference, probe, reference.pack(persons), visible, limit=5)
-    answer = search_rows(backend, probe, backend.pack(persons), visible, limit=5)
+    [expected] = search_partitions(
+        reference, probe, reference.pack(persons), [visible], limit=5
+    ).partitions
+    [answer] = search_partitions(
+        backend, probe, backend.pack(persons), [visible], limit=5
+    ).partitions
     np.testing.assert_array_equal(answer.rows, expected.rows)
     np.testing.assert_array_equal(answer.fused, expected.fused)
     assert (answer.screened, answer.consolidated) == (expected.screened, expected.consolidated)
@@ -154,7 +158,7 @@ def test_empty_gallery(backend: Backend) -> None:
     probe = prepare_probe(encounter(0))
     packed = backend.pack([])
     assert packed.rows == 0
-    answer = search_rows(backend, probe, packed, np.zeros(0, np.bool_), limit=5)
+    [answer] = search_partitions(backend, probe, packed, [np.zeros(0, np.intp)], limit=5).partitions
     assert (answer.screened, answer.consolidated, len(answer.rows)) == (0, 0, 0)
 
 

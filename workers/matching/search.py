@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ _P = PARAMETERS.screen
 
 @dataclass(frozen=True, slots=True)
 class RowsAnswer:
-    """What a search of packed rows found.
+    """What a search of one partition's rows found.
 
     Attributes:
         screened: visible rows with a finger in common with the probe; the screen compared them.
@@ -29,7 +29,6 @@ class RowsAnswer:
         rows: found, best first, ties by row; more than `limit` only where they tie with it.
         fused: unclamped fused score of each, float64 (len(rows),).
         finger_scores: raw score by finger, float64 (len(rows), 10), NaN where not common.
-        stage_seconds: wall time by stage, ``"screen"`` and ``"consolidate"``.
     """
 
     screened: int
@@ -37,49 +36,71 @@ class RowsAnswer:
     rows: NDArray[np.intp]
     fused: NDArray[np.float64]
     finger_scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsAnswer:
+    """What a search of several partitions found.
+
+    Attributes:
+        partitions: in the order asked for.
+        stage_seconds: wall time by stage, ``"screen"`` and ``"consolidate"``.
+    """
+
+    partitions: tuple[RowsAnswer, ...]
     stage_seconds: Mapping[str, float]
 
 
-def search_rows(
+def search_partitions(
     backend: Backend,
     probe: Probe,
     gallery: PackedGallery,
-    visible: NDArray[np.bool_],
+    visible: Sequence[NDArray[np.intp]],
     *,
     limit: int,
     exhaustive: bool = False,
     checkpoint: Checkpoint = lambda: None,
-) -> RowsAnswer:
-    """Searches the visible rows of one partition.
+) -> PartitionsAnswer:
+    """Searches the visible rows of each partition of a packed gallery.
 
-    The answer depends on the scores of the visible rows alone, not on their order or on what
-    else is packed: the depth of the cut follows from the number of visible rows, and rows that
-    tie at a cut all stay.
+    A partition's answer depends on the scores of its visible rows alone, not on their order or
+    on what else is packed: the depth of its cut follows from the number of its visible rows,
+    and rows that tie at a cut all stay.
 
     Args:
-        visible: bool (rows,), which rows the caller may see.
-        limit: rows wanted.
+        visible: rows of each partition that the caller may see, ascending.
+        limit: rows wanted from each partition.
         exhaustive: consolidate every visible row.
         checkpoint: called between blocks of work; may raise to stop it.
     """
     started = time.perf_counter()
     screened = backend.screen(probe, gallery, checkpoint)
-    candidates = np.flatnonzero(visible & (screened > NOT_COMPARED))
-    depth = len(candidates) if exhaustive else cut_depth(probe, int(visible.sum()))
-    survivors = candidates[best_with_ties(screened[candidates], depth)]
+    candidates = [rows[screened[rows] > NOT_COMPARED] for rows in visible]
+    survivors = [
+        rows if exhaustive else rows[best_with_ties(screened[rows], cut_depth(probe, len(seen)))]
+        for rows, seen in zip(candidates, visible, strict=True)
+    ]
     cut = time.perf_counter()
-    finger_scores = backend.consolidate(probe, gallery, survivors, checkpoint)
+    together = np.concatenate([np.zeros(0, np.intp), *survivors])
+    finger_scores = backend.consolidate(probe, gallery, together, checkpoint)
+    answers = []
+    first = 0
+    for compared, rows in zip(candidates, survivors, strict=True):
+        scores = finger_scores[first : first + len(rows)]
+        first += len(rows)
+        answers.append(_best(len(compared), rows, scores, limit))
+    seconds = {"screen": cut - started, "consolidate": time.perf_counter() - cut}
+    return PartitionsAnswer(tuple(answers), seconds)
+
+
+def _best(
+    screened: int, rows: NDArray[np.intp], finger_scores: NDArray[np.float64], limit: int
+) -> RowsAnswer:
+    """One partition's answer from its consolidated rows."""
     fused = fuse(finger_scores)
     kept = best_with_ties(fused, limit)
     order = kept[np.argsort(-fused[kept], kind="stable")]
-    return RowsAnswer(
-        screened=len(candidates),
-        consolidated=len(survivors),
-        rows=survivors[order],
-        fused=fused[order],
-        finger_scores=finger_scores[order],
-        stage_seconds={"screen": cut - started, "consolidate": time.perf_counter() - cut},
-    )
+    return RowsAnswer(screened, len(rows), rows[order], fused[order], finger_scores[order])
 
 
 def cut_depth(probe: Probe, visible_rows: int) -> int:

@@ -49,9 +49,7 @@ def middle(minutiae: Minutiae, count: int) -> Minutiae:
 
 def with_minutiae(print_: FingerSample, minutiae: Minutiae) -> FingerSample:
     """The same print with other minutiae."""
-    return FingerSample(
-        print_.position, print_.impression, minutiae, print_.nfiq2, print_.source
-    )
+    return FingerSample(print_.position, print_.impression, minutiae, print_.nfiq2, print_.source)
 
 
 def moved(minutiae: Minutiae, angle: float, dx: float, dy: float) -> Minutiae:

@@ -1,0 +1,106 @@
+"""Descriptors: their form, what they do not depend on, and what they do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.unit.matching.samples import middle, moved, sample, with_minutiae
+from workers.biometrics.model import Impression, Minutiae
+from workers.matching.descriptor import (
+    cylinder_size,
+    cylinders,
+    describe_encounter,
+    describe_finger,
+    describe_minutiae,
+)
+from workers.matching.parameters import PARAMETERS, descriptor_hash, parameters_hash
+
+
+def joined(minutiae: Minutiae, times: int) -> Minutiae:
+    """A print side by side with copies of itself, too far off to be neighbours."""
+    return Minutiae(
+        np.concatenate([minutiae.x + 900 * i for i in range(times)]).astype(np.float32),
+        np.tile(minutiae.y, times),
+        np.tile(minutiae.angle, times),
+        np.tile(minutiae.kind, times),
+        np.concatenate([np.full(len(minutiae), 90 - i, np.uint8) for i in range(times)]),
+        900 * times,
+        minutiae.height,
+    )
+
+
+def test_form() -> None:
+    minutiae = sample(0).minutiae
+    descriptors = describe_minutiae(minutiae)
+    assert descriptors.dtype == np.int8
+    assert descriptors.shape == (len(minutiae), PARAMETERS.descriptor.dimensions)
+    lengths = np.sqrt((descriptors.astype(np.float64) ** 2).sum(axis=1))
+    np.testing.assert_allclose(lengths, PARAMETERS.descriptor.scale, atol=3.0)
+
+
+def test_cylinders_turn_with_their_minutia() -> None:
+    minutiae = sample(1).minutiae
+    for angle in (0.4, 2.0, -1.1):
+        np.testing.assert_allclose(
+            cylinders(moved(minutiae, angle, 50.0, -30.0)), cylinders(minutiae), atol=2e-3
+        )
+
+
+def test_a_lone_neighbour_fills_the_cell_it_lies_in() -> None:
+    """One neighbour 26 px ahead: the mass is ahead of the middle, and even to both sides."""
+    pair = Minutiae(
+        np.array([100.0, 126.25], np.float32),
+        np.array([100.0, 100.0], np.float32),
+        np.zeros(2, np.float32),
+        np.ones(2, np.uint8),
+        np.full(2, 80, np.uint8),
+        200,
+        200,
+    )
+    first, second = cylinders(pair)
+    by_section = first.reshape(-1, PARAMETERS.descriptor.sections)
+    assert by_section.sum(axis=0).argmax() == PARAMETERS.descriptor.sections // 2
+    # The second sees the first behind it: the same cells in reverse order.
+    cells, behind = by_section.sum(axis=1), second.reshape(by_section.shape).sum(axis=1)
+    np.testing.assert_allclose(cells[::-1], behind, rtol=1e-4)
+    assert cells[len(cells) // 2 :].sum() > 10 * cells[: len(cells) // 2].sum()
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_minutiae(count: int) -> None:
+    minutiae = middle(sample(0).minutiae, count)
+    assert cylinders(minutiae).shape == (count, cylinder_size())
+    assert describe_minutiae(minutiae).shape == (count, PARAMETERS.descriptor.dimensions)
+    assert not cylinders(minutiae).any()
+
+
+def test_only_so_many_minutiae_are_kept_the_best() -> None:
+    print_ = sample(0, impression=Impression.ROLLED)
+    large = with_minutiae(print_, joined(print_.minutiae, 3))
+    finger = describe_finger(large)
+    assert len(finger) == PARAMETERS.descriptor.minutiae_max < len(large.minutiae)
+    n = len(print_.minutiae)
+    np.testing.assert_array_equal(finger.descriptors[:n], describe_minutiae(print_.minutiae))
+    assert finger.quality.min() == large.minutiae.quality[finger.quality.argmin()]
+
+
+def test_angles_and_places_are_rounded() -> None:
+    print_ = sample(2)
+    finger = describe_finger(print_)
+    turn = finger.angle.astype(np.float64) * (2.0 * np.pi / 65536)
+    apart = np.angle(np.exp(1j * (turn - print_.minutiae.angle)))
+    assert np.abs(apart).max() < 1e-4
+    np.testing.assert_allclose(finger.x, print_.minutiae.x, atol=0.5)
+
+
+def test_encounter_orders_fingers_and_names_parameters() -> None:
+    template = describe_encounter(
+        [sample(0, 7), sample(0, 1, impression=Impression.ROLLED), sample(0, 1)]
+    )
+    assert [(int(f.position), f.impression) for f in template.fingers] == [
+        (1, Impression.PLAIN),
+        (1, Impression.ROLLED),
+        (7, Impression.PLAIN),
+    ]
+    assert template.parameters_hash == descriptor_hash() != parameters_hash()
