@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, field
 
 import sqlalchemy as sa
 
+from cluster.store import Database
 from coordinator.access import Purpose
 from coordinator.group_commit import GroupCommit
 from workers.errors import ErrorCode, RidgelineError
@@ -153,13 +154,13 @@ class AuditLog:
     """Writes records in groups: those that arrive during one commit share the next.
 
     Args:
-        engine: of the store's database; its tables are made where they are missing.
+        database: the store's; the tables are made where they are missing.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._group = GroupCommit(self.append, group_max=GROUP_MAX)
-        _metadata.create_all(engine)
+        _metadata.create_all(database.engine)
 
     async def write(self, record: AuditRecord, answer: StoredAnswer | None = None) -> None:
         """Returns when the record, and the answer with it, are durable.
@@ -187,9 +188,9 @@ class AuditLog:
         """
         for attempt in range(COMMIT_ATTEMPTS):
             try:
-                with self._engine.begin() as connection:
+                with self._database.transaction() as connection:
                     _append(connection, pairs)
-            except sa.exc.SQLAlchemyError as error:
+            except (sa.exc.SQLAlchemyError, RidgelineError) as error:
                 if attempt == COMMIT_ATTEMPTS - 1:
                     raise RidgelineError(
                         ErrorCode.STORE_UNAVAILABLE, "the audit record could not be written"
@@ -202,7 +203,7 @@ class AuditLog:
         """The answer given to this submission, if it was answered."""
         query = sa.select(_answers).where(_answers.c.ori == ori, _answers.c.tcn == tcn)
         try:
-            with self._engine.connect() as connection:
+            with self._database.reading() as connection:
                 row = connection.execute(query).one_or_none()
         except sa.exc.SQLAlchemyError as error:
             raise RidgelineError(ErrorCode.STORE_UNAVAILABLE, "") from error
@@ -217,7 +218,7 @@ class AuditLog:
                 .order_by(_records.c.number)
                 .limit(READ_AT_ONCE)
             )
-            with self._engine.connect() as connection:
+            with self._database.reading() as connection:
                 rows = connection.execute(query).all()
             for row in rows:
                 yield StoredRecord(*row)

@@ -7,6 +7,7 @@ forget to authenticate, to bound its time or to leave an audit record.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -48,15 +49,26 @@ class Call:
         answer: to be kept with the record, for a repeat of the submission.
     """
 
-    def __init__(self, principal: Principal, record: AuditRecord, budget_s: float) -> None:
+    def __init__(
+        self,
+        principal: Principal,
+        record: AuditRecord,
+        budget_s: float,
+        held: contextlib.AsyncExitStack,
+    ) -> None:
         self.principal = principal
         self.record = record
         self.answer: StoredAnswer | None = None
+        self._held = held
         self._deadline = asyncio.get_running_loop().time() + budget_s
 
     def remaining_s(self) -> float:
         """Seconds until the deadline; may be negative."""
         return self._deadline - asyncio.get_running_loop().time()
+
+    async def hold(self, resource: contextlib.AbstractAsyncContextManager[object]) -> None:
+        """Holds a resource until the call's record is durable."""
+        await self._held.enter_async_context(resource)
 
     def state_purpose(self, purpose: types_pb2.Purpose) -> None:
         """Checks and records the purpose."""
@@ -118,11 +130,12 @@ class CallGate:
         """
         record = AuditRecord(event, context.peer())
         try:
-            call = self._admit(context, record, role)
-            async with asyncio.timeout(call.remaining_s()):
-                response = await work(call)
-            if not routine:
-                await self._audit.write(record, call.answer)
+            async with contextlib.AsyncExitStack() as held:
+                call = self._admit(context, record, role, held)
+                async with asyncio.timeout(call.remaining_s()):
+                    response = await work(call)
+                if not routine:
+                    await self._audit.write(record, call.answer)
         except asyncio.CancelledError:
             record.outcome = ErrorCode.CANCELLED
             self._audit.submit(record)
@@ -131,7 +144,9 @@ class CallGate:
             raise CallRefusedError(await self._record_failure(record, error)) from error
         return response
 
-    def _admit(self, context: Context, record: AuditRecord, role: Role) -> Call:
+    def _admit(
+        self, context: Context, record: AuditRecord, role: Role, held: contextlib.AsyncExitStack
+    ) -> Call:
         identity = context.auth_context()
         record.certificate = certificate_names(identity)
         principal = self._policy.principal(identity)
@@ -139,7 +154,7 @@ class CallGate:
         require_role(principal, role)
         asked = context.time_remaining()
         limit = self._max_deadline_s
-        return Call(principal, record, limit if asked is None else min(asked, limit))
+        return Call(principal, record, limit if asked is None else min(asked, limit), held)
 
     async def _record_failure(self, record: AuditRecord, error: Exception) -> PublicError:
         public = public_error(error)

@@ -25,8 +25,9 @@ from workers.biometrics.model import (
     reject_duplicates,
 )
 from workers.errors import ErrorCode, RidgelineError
+from workers.matching.sequence import SequenceSwap
 from workers.matching.template import FingerTemplate
-from workers.prepare import PreparedSubmission, SequenceSwap
+from workers.prepare import PreparedSubmission
 
 MAX_PRINTS = 32
 """Ten rolled, ten plain, two thumbs, three slaps, and some to spare."""

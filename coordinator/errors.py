@@ -26,6 +26,9 @@ FIELD_KEY = "ridgeline-field"
 OFFSET_KEY = "ridgeline-offset"
 ERROR_ID_KEY = "ridgeline-error-id"
 
+MAX_CHARACTERS = 1000
+"""Of a message or field: both travel in HTTP/2 headers, which peers limit to a few kB."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -149,9 +152,8 @@ def public_error(error: BaseException) -> PublicError:
     detail = f": {error.detail}" if error.detail else ""
     where = f" ({error.field})" if error.field else ""
     at = f" at byte {error.offset}" if error.offset is not None else ""
-    return PublicError(
-        error.code, entry.status, f"{entry.message}{detail}{where}{at}", error.field, error.offset
-    )
+    message = f"{entry.message}{detail}{where}{at}"
+    return PublicError(error.code, entry.status, _short(message), _short(error.field), error.offset)
 
 
 def _internal(error: BaseException) -> PublicError:
@@ -166,6 +168,10 @@ def _internal(error: BaseException) -> PublicError:
         f"{entry.message} (error {error_id})",
         error_id=error_id,
     )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
 
 
 def _ascii(value: str) -> str:

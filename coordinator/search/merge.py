@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from cluster.store import SubjectOf
 from workers.matching.calibration import calibrate, expected_false_candidates
 from workers.shard import EncounterHit
 
@@ -31,41 +32,42 @@ class SubjectHit:
 
 
 def best_encounters(
-    hits: Iterable[EncounterHit], owners: Mapping[str, str]
+    hits: Iterable[EncounterHit], owners: Mapping[str, SubjectOf]
 ) -> dict[str, EncounterHit]:
     """The best hit of each subject, ties to the lower encounter id.
 
     Args:
-        owners: subject id by encounter id, at the sequence of the search. An encounter without
-            an owner has been expunged since and is dropped.
+        owners: by encounter id, at the sequence of the search; an encounter without one is
+            dropped.
     """
     best: dict[str, EncounterHit] = {}
     for hit in hits:
-        subject = owners.get(hit.encounter_id)
-        if subject is None:
+        owner = owners.get(hit.encounter_id)
+        if owner is None:
             continue
-        held = best.get(subject)
+        held = best.get(owner.subject_id)
         if held is None or _order(hit) < _order(held):
-            best[subject] = hit
+            best[owner.subject_id] = hit
     return best
 
 
 def rank_subjects(
-    best: Mapping[str, EncounterHit],
-    encounter_counts: Mapping[str, int],
+    hits: Iterable[EncounterHit],
+    owners: Mapping[str, SubjectOf],
     *,
     gallery_subjects: int,
 ) -> list[SubjectHit]:
     """Subjects by (fused score descending, subject id), calibrated.
 
     Args:
-        best: hit by subject id.
-        encounter_counts: encounters of each of these subjects at the same sequence.
+        hits: encounters found, in any order.
+        owners: whose each is, at the sequence of the search.
         gallery_subjects: searched; sets how many false candidates to expect.
     """
+    best = best_encounters(hits, owners)
     ranked = sorted(best.items(), key=lambda item: (-item[1].fused_score, item[0]))
     return [
-        _calibrated(subject, hit, encounter_counts[subject], gallery_subjects)
+        _calibrated(subject, hit, owners[hit.encounter_id].encounters, gallery_subjects)
         for subject, hit in ranked
     ]
 

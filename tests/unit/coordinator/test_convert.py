@@ -51,7 +51,7 @@ def _booking(ori: str = "NY0303000", tcn: str = "T-1") -> bytes:
 def test_prints_arrive_whole() -> None:
     missing = [types_pb2.MissingFinger(position=7, reason=types_pb2.MISSING_REASON_AMPUTATED)]
     submission, origin = read_submission(
-        _submission(_print(), _raw(position=13), missing=missing), StatedOrigin("NY", "T")
+        _submission(_print(), _raw(position=14), missing=missing), StatedOrigin("NY", "T")
     )
     assert origin == ("NY", "T")
     first, second = submission.prints

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cluster.store import SubjectOf
 from coordinator.search.decide import (
     Band,
     Outcome,
@@ -41,23 +43,27 @@ def _subject(subject: str, score: float) -> SubjectHit:
     )
 
 
+def _owners(**subjects: str) -> dict[str, SubjectOf]:
+    return {encounter: SubjectOf(subject, 1) for encounter, subject in subjects.items()}
+
+
 def test_each_subject_keeps_its_best_encounter() -> None:
     hits = [_hit("e3", 10.0), _hit("e1", 30.0), _hit("e2", 30.0), _hit("gone", 99.0)]
-    best = best_encounters(hits, {"e1": "s1", "e2": "s1", "e3": "s2"})
+    best = best_encounters(hits, _owners(e1="s1", e2="s1", e3="s2"))
     assert {subject: hit.encounter_id for subject, hit in best.items()} == {"s1": "e1", "s2": "e3"}
 
 
 def test_ranks_by_fused_score_then_subject() -> None:
-    best = {"b": _hit("e1", 50.0), "a": _hit("e2", 50.0), "c": _hit("e3", 70.0)}
-    ranked = rank_subjects(best, dict.fromkeys(best, 1), gallery_subjects=1000)
+    hits = [_hit("e1", 50.0), _hit("e2", 50.0), _hit("e3", 70.0)]
+    ranked = rank_subjects(hits, _owners(e1="b", e2="a", e3="c"), gallery_subjects=1000)
     assert [hit.subject_id for hit in ranked] == ["c", "a", "b"]
     assert ranked[0].score > ranked[1].score == ranked[2].score
 
 
 def test_more_encounters_are_worth_less() -> None:
-    best = {"a": _hit("e1", 60.0)}
-    (once,) = rank_subjects(best, {"a": 1}, gallery_subjects=10)
-    (ten,) = rank_subjects(best, {"a": 10}, gallery_subjects=10)
+    hits = [_hit("e1", 60.0)]
+    (once,) = rank_subjects(hits, {"e1": SubjectOf("a", 1)}, gallery_subjects=10)
+    (ten,) = rank_subjects(hits, {"e1": SubjectOf("a", 10)}, gallery_subjects=10)
     assert once.score - ten.score == pytest.approx(10.0)
     assert ten.fused_score == once.fused_score
     assert ten.expected_false == pytest.approx(10 * once.expected_false)
@@ -70,15 +76,14 @@ def test_more_encounters_are_worth_less() -> None:
     ),
     st.randoms(use_true_random=False),
 )
-def test_merging_does_not_depend_on_how_partitions_lie(rows, random) -> None:  # type: ignore[no-untyped-def]
-    owners = {f"e{e}": f"s{s}" for e, s, _ in rows}
+def test_merging_does_not_depend_on_how_partitions_lie(
+    rows: list[tuple[int, int, int]], random: Random
+) -> None:
+    owners = {f"e{e}": SubjectOf(f"s{s}", 1) for e, s, _ in rows}
     hits = [_hit(f"e{e}", float(score)) for e, _, score in rows]
-    first = best_encounters(hits, owners)
+    first = rank_subjects(hits, owners, gallery_subjects=9)
     random.shuffle(hits)
-    counts = dict.fromkeys(first, 1)
-    assert rank_subjects(first, counts, gallery_subjects=9) == rank_subjects(
-        best_encounters(hits, owners), counts, gallery_subjects=9
-    )
+    assert rank_subjects(hits, owners, gallery_subjects=9) == first
 
 
 def test_bands_include_their_threshold() -> None:
