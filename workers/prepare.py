@@ -58,8 +58,8 @@ def prepare(submission: Submission, gate: QualityGate | None = None) -> Prepared
     unused = list(submission.unused)
     own = [p for p in submission.prints if not p.position.is_slap]
     reject_duplicates(
-        (p.position.finger, p.impression, p.source)
-        for p in own
+        (p.position.finger, Impression.PLAIN if p.position.is_slap else p.impression, p.source)
+        for p in submission.prints
         if p.impression is not None and p.position is not FingerPosition.UNKNOWN
     )
     samples: list[FingerSample] = []
