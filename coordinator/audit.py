@@ -243,8 +243,8 @@ def record_digest(number: int, previous: str, body: str) -> str:
 
 
 def record_body(record: AuditRecord) -> str:
-    """Canonical JSON: sorted keys, no spaces, nothing that is empty."""
-    values = {key: value for key, value in asdict(record).items() if value not in ("", [], None)}
+    """Canonical JSON: sorted keys, no spaces, nothing empty or zero."""
+    values = {key: value for key, value in asdict(record).items() if value}
     values |= {"version": RECORD_VERSION, "decided": _now()}
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
