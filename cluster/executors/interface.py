@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from workers.matching.probe import Probe
-
 from workers.biometrics.model import Submission
+from workers.matching.probe import Probe
 from workers.prepare import PreparedSubmission
 from workers.shard import PartitionAnswer, ShardState
 

@@ -1,0 +1,123 @@
+"""The executor without Ray: shards and extractors in threads of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import threadpoolctl
+
+from cluster.config import ClusterConfig
+from cluster.executors.fan_out import fan_out
+from cluster.executors.interface import (
+    ExecutorStatus,
+    GalleryAnswer,
+    GallerySearch,
+    ShardReport,
+)
+from cluster.placement import Placement, Slot, place
+from cluster.routing import Router
+from cluster.source import StoreSource
+from cluster.store import Store
+from workers.biometrics.model import Submission
+from workers.errors import ErrorCode, RidgelineError
+from workers.matching.backends import load_backend
+from workers.prepare import PreparedSubmission, prepare
+from workers.shard import Shard, ShardAnswer, ShardRequest
+
+
+class InProcessExecutor:
+    """Runs everything here; NumPy and onnxruntime release the interpreter lock."""
+
+    def __init__(self, config: ClusterConfig, store: Store) -> None:
+        self._config = config
+        self._store = store
+        count = config.shards or max(2, os.cpu_count() or 1)
+        slots = [Slot(f"shard-{i}", "local") for i in range(count)]
+        self._placement: Placement = place(store.partitions, slots, replicas=config.replicas)
+        self._shards: dict[str, Shard] = {}
+        self._threads = ThreadPoolExecutor(count, thread_name_prefix="shard")
+        self._extractors = ThreadPoolExecutor(
+            max(config.extractors, 1), thread_name_prefix="extractor"
+        )
+        # One BLAS thread a shard: shards are what runs in parallel.
+        self._blas = threadpoolctl.threadpool_limits(1, user_api="blas")
+
+    async def start(self) -> None:
+        """See `Executor.start`."""
+        source = StoreSource(self._store)
+        backend = load_backend(self._config.backend)
+        for shard_id in sorted({s for shards in self._placement.replicas for s in shards}):
+            partitions = self._placement.partitions_of(shard_id)
+            self._shards[shard_id] = Shard(shard_id, partitions, source, backend)
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(
+            *(loop.run_in_executor(self._threads, shard.load) for shard in self._shards.values())
+        )
+
+    async def stop(self) -> None:
+        """See `Executor.stop`."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._extractors.shutdown(wait=True, cancel_futures=True)
+        self._blas.restore_original_limits()
+        self._shards.clear()
+
+    async def prepare(
+        self, submissions: Sequence[Submission], *, timeout_s: float
+    ) -> list[PreparedSubmission | Exception]:
+        """See `Executor.prepare`."""
+        loop = asyncio.get_running_loop()
+        work = [
+            asyncio.wait_for(
+                loop.run_in_executor(self._extractors, prepare, submission, self._config.gate),
+                timeout_s,
+            )
+            for submission in submissions
+        ]
+        results = await asyncio.gather(*work, return_exceptions=True)
+        return [prepared_or_error(result) for result in results]
+
+    async def search(self, search: GallerySearch) -> GalleryAnswer:
+        """See `Executor.search`."""
+        router = Router(self._placement, self._shards)
+        return await fan_out(search, router, self._ask, self._config.replicas)
+
+    async def status(self) -> ExecutorStatus:
+        """See `Executor.status`."""
+        reports = [
+            ShardReport(shard_id, "local", True, shard.partitions, shard.state())
+            for shard_id, shard in sorted(self._shards.items())
+        ]
+        return ExecutorStatus(
+            executor="inprocess",
+            shards=tuple(reports),
+            extractors=self._config.extractors,
+            placement_generation=self._placement.generation,
+            partitions_total=self._store.partitions,
+        )
+
+    async def _ask(self, shard_id: str, request: ShardRequest) -> ShardAnswer:
+        shard = self._shards.get(shard_id)
+        if shard is None:
+            raise RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "the shard is not running")
+        stop = threading.Event()
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, shard.search, request, stop.is_set)
+        except asyncio.CancelledError:
+            stop.set()
+            raise
+
+
+def prepared_or_error(
+    result: PreparedSubmission | BaseException,
+) -> PreparedSubmission | Exception:
+    """A result of preparing as the interface has it; timeouts become typed errors."""
+    if isinstance(result, TimeoutError):
+        return RidgelineError(ErrorCode.DEADLINE_EXCEEDED, "extraction ran out of time")
+    if isinstance(result, BaseException) and not isinstance(result, Exception):
+        raise result
+    return result

@@ -1,0 +1,43 @@
+"""Where shards read from: the store, opened by the process that the shard runs in."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from cluster.store import KeyProvider, Store
+from workers.shard import GalleryChange
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSourceFactory:
+    """Opens a store as a shard's source; picklable, so that it travels to actors.
+
+    Attributes:
+        url: of the store.
+        keys: provider of the master key; its pickled form holds no key.
+    """
+
+    url: str
+    keys: KeyProvider
+
+    def __call__(self) -> StoreSource:
+        """Opens the store in this process."""
+        return StoreSource(Store.open(self.url, self.keys))
+
+
+class StoreSource:
+    """A `workers.shard.GallerySource` over a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def changes(
+        self, partitions: Collection[int], *, after: int, upto: int
+    ) -> Iterator[GalleryChange]:
+        """See `workers.shard.GallerySource.changes`."""
+        return self._store.changes(partitions, after=after, upto=upto)
+
+    def sequence(self) -> int:
+        """The newest committed sequence."""
+        return self._store.sequence()

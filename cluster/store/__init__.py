@@ -1,0 +1,26 @@
+"""The gallery's system of record."""
+
+from cluster.store.database import Database
+from cluster.store.keys import FileKeyProvider, KeyProvider
+from cluster.store.store import (
+    Counts,
+    Enrolled,
+    Enrolment,
+    Removed,
+    Store,
+    StoredEncounter,
+    SubjectOf,
+)
+
+__all__ = [
+    "Counts",
+    "Database",
+    "Enrolled",
+    "Enrolment",
+    "FileKeyProvider",
+    "KeyProvider",
+    "Removed",
+    "Store",
+    "StoredEncounter",
+    "SubjectOf",
+]

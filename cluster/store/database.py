@@ -1,0 +1,90 @@
+"""Connections and transactions, alike on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from workers.errors import ErrorCode, RidgelineError
+
+SQLITE_BUSY_TIMEOUT_MS = 30_000
+"""How long a writer waits for another one."""
+
+
+class Database:
+    """An engine with our transaction discipline.
+
+    Writers take the write lock when they begin, so that a sequence read in a transaction is
+    the one it commits. Readers see one consistent state for as long as they read.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = sa.create_engine(url, pool_pre_ping=True)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        # SQLite lets one writer in at a time; queueing here is fair, its busy handler is not.
+        self._write_lock = threading.Lock()
+        if self.is_sqlite:
+            _prepare_sqlite(self.engine)
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A write transaction: committed when the block ends, rolled back when it raises."""
+        if self.is_sqlite:
+            with self._write_lock, self._begin("IMMEDIATE") as connection:
+                yield connection
+        else:
+            with self._begin("") as connection:
+                yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A read transaction over one consistent state; keep it short."""
+        with self._begin("DEFERRED") as connection:
+            if not self.is_sqlite:
+                connection.execute(
+                    sa.text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                )
+            yield connection
+
+    def close(self) -> None:
+        """Closes pooled connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _begin(self, mode: str) -> Iterator[sa.Connection]:
+        try:
+            with (
+                self.engine.connect().execution_options(ridgeline_begin=mode) as connection,
+                connection.begin(),
+            ):
+                yield connection
+        except sa.exc.OperationalError as error:
+            raise RidgelineError(
+                ErrorCode.STORE_UNAVAILABLE, "the store cannot be reached or is busy"
+            ) from error
+
+
+def _prepare_sqlite(engine: sa.Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        # Transactions are begun by us (below), not by the driver at the first write.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # Acknowledged means durable: FULL syncs the log at every commit.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA secure_delete = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def on_begin(connection: sa.Connection) -> None:
+        mode = connection.get_execution_options().get("ridgeline_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")

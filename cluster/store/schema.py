@@ -1,0 +1,79 @@
+"""Tables of the store.
+
+Every row that a search can depend on carries the sequence from which it holds and the one from
+which it no longer does, so that any question can be asked as of a sequence. The journal says
+what happened in which order, with ids, operations and digests only, never biometrics.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+SCHEMA_VERSION = 1
+"""Raised with every change to these tables."""
+
+metadata = sa.MetaData()
+
+meta = sa.Table(
+    "gallery_meta",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+
+# One row. Updating it first thing in every writing transaction serialises writers on
+# PostgreSQL, so sequences commit in their own order.
+counter = sa.Table(
+    "gallery_sequence",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+
+subjects = sa.Table(
+    "subjects",
+    metadata,
+    sa.Column("subject_id", sa.String(128), primary_key=True),
+    sa.Column("added", sa.BigInteger, nullable=False),
+    sa.Column("removed", sa.BigInteger),
+    # Null once the subject is removed: nothing sealed under it can be opened any more.
+    sa.Column("wrapped_key", sa.LargeBinary),
+)
+
+encounters = sa.Table(
+    "encounters",
+    metadata,
+    sa.Column("encounter_id", sa.String(128), primary_key=True),
+    sa.Column("partition", sa.Integer, nullable=False),
+    sa.Column("added", sa.BigInteger, nullable=False),
+    sa.Column("removed", sa.BigInteger),
+    sa.Column("enrolled_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("sealed_for", sa.String(128), nullable=False),
+    # Null once the encounter is removed.
+    sa.Column("payload", sa.LargeBinary),
+    sa.Index("encounters_by_added", "partition", "added"),
+    sa.Index("encounters_by_removed", "partition", "removed"),
+)
+
+# Which subject an encounter belongs to, from one sequence until another.
+memberships = sa.Table(
+    "memberships",
+    metadata,
+    sa.Column("encounter_id", sa.String(128), primary_key=True),
+    sa.Column("since", sa.BigInteger, primary_key=True),
+    sa.Column("until", sa.BigInteger),
+    sa.Column("subject_id", sa.String(128), nullable=False),
+    sa.Index("memberships_by_subject", "subject_id"),
+)
+
+journal = sa.Table(
+    "journal",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("operation", sa.String(32), nullable=False),
+    sa.Column("subject_id", sa.String(128), nullable=False),
+    sa.Column("encounter_id", sa.String(128), nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+)
