@@ -18,6 +18,7 @@ from cluster.executors.interface import (
     GallerySearch,
     ShardReport,
 )
+from cluster.executors.results import prepared_or_error
 from cluster.placement import Placement, Slot, place
 from cluster.routing import Router
 from cluster.source import StoreSource
@@ -110,14 +111,3 @@ class InProcessExecutor:
         except asyncio.CancelledError:
             stop.set()
             raise
-
-
-def prepared_or_error(
-    result: PreparedSubmission | BaseException,
-) -> PreparedSubmission | Exception:
-    """A result of preparing as the interface has it; timeouts become typed errors."""
-    if isinstance(result, TimeoutError):
-        return RidgelineError(ErrorCode.DEADLINE_EXCEEDED, "extraction ran out of time")
-    if isinstance(result, BaseException) and not isinstance(result, Exception):
-        raise result
-    return result

@@ -359,7 +359,9 @@ class Store:
                         sa.select(memberships.c.encounter_id, memberships.c.subject_id).where(
                             *_holding(at), memberships.c.encounter_id.in_(ids)
                         )
-                    ).tuples().all()
+                    )
+                    .tuples()
+                    .all()
                 )
             for ids in _batches(set(owner.values())):
                 size.update(
@@ -367,7 +369,9 @@ class Store:
                         sa.select(memberships.c.subject_id, sa.func.count())
                         .where(*_holding(at), memberships.c.subject_id.in_(ids))
                         .group_by(memberships.c.subject_id)
-                    ).tuples().all()
+                    )
+                    .tuples()
+                    .all()
                 )
         return {e: SubjectOf(subject, size[subject]) for e, subject in owner.items()}
 

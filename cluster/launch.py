@@ -1,0 +1,103 @@
+"""Starts what an executor needs: a Ray cluster on this machine, or a way into a running one."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+
+import ray
+
+from cluster.config import ClusterConfig
+from cluster.executors.inprocess import InProcessExecutor
+from cluster.executors.interface import Executor
+from cluster.store import KeyProvider, Store
+
+NAMESPACE = "ridgeline"
+"""Of our actors' names on a shared cluster."""
+
+GCS_RECONNECT_TIMEOUT_S = 3600
+"""How long our processes go on without Ray's GCS. At Ray's own default the driver exits after
+60 s (measured on Ray 2.60, DESIGN section 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A machine of the cluster.
+
+    Attributes:
+        node_id: Ray's.
+        cpus: that Ray may hand out there.
+    """
+
+    node_id: str
+    cpus: int
+
+
+def make_executor(config: ClusterConfig, store: Store, keys: KeyProvider) -> Executor:
+    """The executor that the configuration names; not started yet."""
+    if config.executor == "inprocess":
+        return InProcessExecutor(config, store)
+    from cluster.executors.ray_executor import RayExecutor
+
+    return RayExecutor(config, store, keys)
+
+
+def set_environment() -> None:
+    """Settings that every Ray process of ours inherits; call before Ray starts."""
+    os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", str(GCS_RECONNECT_TIMEOUT_S))
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Ray's own warning about a change of defaults that does not concern us: no GPU is asked for.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+
+def connect(config: ClusterConfig, *, cpus: int) -> bool:
+    """Connects this process to Ray; True when it started a cluster of its own.
+
+    Args:
+        cpus: that the workers need; what a cluster of our own is told to have.
+    """
+    set_environment()
+    if ray.is_initialized():
+        return False
+    if config.ray_address:
+        ray.init(
+            address=config.ray_address,
+            namespace=NAMESPACE,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+        )
+        return False
+    ray.init(
+        num_cpus=cpus,
+        num_gpus=0,
+        namespace=NAMESPACE,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=config.object_store_bytes,
+    )
+    return True
+
+
+def nodes() -> list[Node]:
+    """Machines of the cluster that are alive, in a stable order."""
+    return sorted(
+        (
+            Node(str(node["NodeID"]), int(node["Resources"].get("CPU", 0)))
+            for node in ray.nodes()  # type: ignore[no-untyped-call]
+            if node["Alive"]
+        ),
+        key=lambda node: node.node_id,
+    )
+
+
+def spread(count: int, over: list[Node]) -> list[Node]:
+    """A node for each of `count` workers, in proportion to their CPUs, emptiest first."""
+    load = dict.fromkeys(over, 0)
+    chosen = []
+    for _ in range(count):
+        node = min(over, key=lambda node: ((load[node] + 1) / max(node.cpus, 1), node.node_id))
+        load[node] += 1
+        chosen.append(node)
+    return chosen
