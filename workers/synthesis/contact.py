@@ -51,15 +51,15 @@ CONTACT = {
         height=416,
     ),
     Impression.ROLLED: ContactModel(
-        half_width_px=210.0,
-        half_height_px=270.0,
+        half_width_px=228.0,
+        half_height_px=288.0,
         spread=0.05,
         shift_px=(10.0, 20.0),
         rotation=math.radians(4.0),
         bend_px=6.0,
         play_px=15.0,
-        width=600,
-        height=720,
+        width=720,
+        height=750,
     ),
 }
 """Plain impressions as on single-finger scanners, rolled ones as on cards."""
@@ -68,7 +68,7 @@ MIDDLE_Y_PX = 20.0
 """Where the middle of the average contact region lies below the middle of the pattern."""
 
 
-SQUARENESS = 0.05
+SQUARENESS = 0.06
 """How far the corners of a contact region reach beyond an ellipse, relative to the radius."""
 
 

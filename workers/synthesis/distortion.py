@@ -13,9 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_REACH_PX = 170.0
-"""Distance at which the polynomials' terms are of size one: the edge of a plain print."""
-
 
 @dataclass(frozen=True, slots=True)
 class Warp:
@@ -23,10 +20,12 @@ class Warp:
 
     Attributes:
         coefficients: float64 (2, 7), pixels, of the terms of `_terms` for x and y.
+        reach_px: distance from the origin at which each term is about one.
         rotation: radians, counter-clockwise as seen on the image.
     """
 
     coefficients: NDArray[np.float64]
+    reach_px: float
     rotation: float
 
     def place(
@@ -45,32 +44,36 @@ class Warp:
         self, x: NDArray[np.float64], y: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Points after the warp."""
-        dx, dy = self.coefficients @ _terms(x, y)
+        dx, dy = self.coefficients @ _terms(x / self.reach_px, y / self.reach_px)
         x, y = x + dx, y + dy
         cos, sin = math.cos(self.rotation), math.sin(self.rotation)
         return cos * x + sin * y, cos * y - sin * x
 
 
-def draw_warp(rng: np.random.Generator, rotation: float, bend_px: float) -> Warp:
+def draw_warp(rng: np.random.Generator, rotation: float, bend_px: float, reach_px: float) -> Warp:
     """Draws a warp.
 
     Args:
         rng: consumed by a fixed number of draws.
         rotation: standard deviation, radians.
-        bend_px: root mean square displacement over a plain print.
+        bend_px: root mean square displacement within `reach_px`.
+        reach_px: about the radius of the contact region, pixels.
     """
     coefficients = rng.standard_normal((2, 7)) * _SPREAD
     strength = bend_px * math.exp(0.4 * rng.standard_normal())
-    return Warp(strength * coefficients, rotation * rng.standard_normal())
+    return Warp(strength * coefficients, reach_px, rotation * rng.standard_normal())
 
 
-# First, second and third degree. Over the disc of `_REACH_PX` each group adds about the same,
+# First, second and third degree. Over the disc of radius one each group adds about the same,
 # and the sum has a mean square displacement of one in each coordinate.
 _SPREAD = np.array([0.6, 0.6, 1.0, 1.0, 1.0, 0.9, 0.9])
 
 
-def _terms(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    u, v = np.clip(x / _REACH_PX, -1.6, 1.6), np.clip(y / _REACH_PX, -1.6, 1.6)
-    return np.stack(
-        [u, v, u * u - 0.25, u * v, v * v - 0.25, u * (u * u + v * v), v * (u * u + v * v)]
-    )
+def _terms(u: NDArray[np.float64], v: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Far outside the region skin follows the region's edge instead of running away.
+    u, v = _LIMIT * np.tanh(u / _LIMIT), _LIMIT * np.tanh(v / _LIMIT)
+    square = u * u + v * v
+    return np.stack([u, v, u * u - 0.25, u * v, v * v - 0.25, u * square, v * square])
+
+
+_LIMIT = 1.5

@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.special import expit
 
 from workers.biometrics.model import RESOLUTION_PPI, FingerImage
 from workers.synthesis.contact import ContactModel, Region, draw_region
@@ -92,11 +93,11 @@ def impress(
     height -= _scratches(shape, settings.scratches, rng)
     threshold = touch + settings.patchiness * _patches(shape, settings.patch_px, rng)
     threshold += _edge(region, x, y, settings.edge_softness, rng)
-    print_ = 1.0 / (1.0 + np.exp((threshold - height) / settings.profile_softness))
+    print_ = expit((height - threshold) / settings.profile_softness)
 
     # Sweat between the ridges of a wet finger, only where skin is near.
     wet = max(0.0, settings.mean_touch - touch) / settings.moisture
-    near = 1.0 / (1.0 + np.exp(4.0 * (threshold - 0.6)))
+    near = expit(4.0 * (0.6 - threshold))
     ink = settings.ink + settings.contrast_spread * rng.standard_normal() - 12.0 * wet
     paper = settings.background - settings.residue * wet * near
     grey = paper + (max(ink, 5.0) - paper) * print_
@@ -109,7 +110,7 @@ def _finger_coordinates(
     contact: ContactModel, region: Region, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where on the finger each pixel of the image lies, each (height, width)."""
-    warp = draw_warp(rng, contact.rotation, contact.bend_px)
+    warp = draw_warp(rng, contact.rotation, contact.bend_px, contact.half_height_px)
     play = rng.normal(0.0, contact.play_px, 2)
     y, x = np.mgrid[0 : contact.height, 0 : contact.width].astype(np.float64)
     x -= 0.5 * contact.width + play[0]

@@ -25,8 +25,8 @@ from workers.synthesis.population import Person, Stream, stream, traits
 STEP_PX = 2.0
 """Spacing of a master's samples, pixels at 500 ppi."""
 
-ROWS, COLUMNS = 320, 256
-"""Size of a master, samples; powers of two and five suit the transform."""
+ROWS, COLUMNS = 384, 300
+"""Size of a master, samples; products of small primes suit the transform."""
 
 LEFT_PX, TOP_PX = -STEP_PX * COLUMNS / 2, 20.0 - STEP_PX * ROWS / 2
 """Finger frame coordinates of the first sample."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from workers.biometrics.model import (
     FINGERS,
@@ -25,81 +24,52 @@ from workers.biometrics.model import (
     MinutiaKind,
     TenPrint,
 )
-from workers.synthesis.contact import CONTACT, MIDDLE_Y_PX, ContactModel, Region, draw_region
+from workers.synthesis.contact import CONTACT, ContactModel, Region, draw_region
 from workers.synthesis.distortion import draw_warp
-from workers.synthesis.flow import Flow, finger_flow
-from workers.synthesis.population import Person, Stream, Traits, stream, traits
+from workers.synthesis.flow import Flow
+from workers.synthesis.latent import LatentFinger, latent_finger
+from workers.synthesis.population import Person, Stream, stream, traits
 
 
 @dataclass(frozen=True, slots=True)
-class TemplateModel:
-    """Constants of the statistical generator; lengths in pixels at 500 ppi.
+class ErrorModel:
+    """What extraction from an impression does to latent minutiae; lengths in pixels, 500 ppi.
+
+    How unclear a minutia comes out is its deficit: 100 less its quality. It is lognormal, in
+    part the minutia's own and in part the impression's.
 
     Attributes:
-        density: latent minutiae per square pixel away from singular points.
-        core_gain: extra density at a loop or delta, relative.
-        core_reach_px: standard deviation of that extra density.
-        half_width_px: half the width of the skin that a rolled print can show.
-        half_height_px: half its height.
-        inhibition_px: distance below which two minutiae exclude each other with probability
-            one half; minutiae are rarely closer than a ridge period.
-        inhibition_slope_px: how sharply that sets in.
-        ending_share: share of latent minutiae that are ridge endings.
-        missed: mean probability that an impression misses a latent minutia inside its region.
-        missed_concentration: of the beta distribution of that probability over minutiae; small
-            means that some minutiae are missed often and most never.
+        edge: share of the contact region's radius within which minutiae are found.
+        deficit: median.
+        deficit_spread: standard deviation of its logarithm.
+        deficit_own: share of that variance that is the minutia's own on every impression.
+        deficit_limit: a minutia with more is not found: the extractor's threshold.
+        missed: probability that a minutia is not found for other reasons, per unit of deficit.
+        trouble: standard deviation of the logarithm by which a print's deficits differ.
         spurious: made-up minutiae, relative to the true ones shown.
+        spurious_deficit: median deficit of those.
         position_jitter_px: standard deviation of each coordinate.
         angle_jitter: standard deviation, radians.
-        angle_flip: probability that the direction comes out reversed.
+        reversed: probability that the direction comes out reversed.
         kind_flip: probability that an ending is taken for a bifurcation or the reverse.
     """
 
-    density: float = 6.5e-4
-    core_gain: float = 0.4
-    core_reach_px: float = 55.0
-    half_width_px: float = 220.0
-    half_height_px: float = 290.0
-    inhibition_px: float = 14.0
-    inhibition_slope_px: float = 2.5
-    ending_share: float = 0.68
-    missed: float = 0.13
-    missed_concentration: float = 1.5
-    spurious: float = 0.10
-    position_jitter_px: float = 1.3
-    angle_jitter: float = math.radians(5.0)
-    angle_flip: float = 0.01
-    kind_flip: float = 0.12
+    edge: float = 0.93
+    deficit: float = 4.5
+    deficit_spread: float = 1.35
+    deficit_own: float = 0.7
+    deficit_limit: float = 68.0
+    missed: float = 0.004
+    trouble: float = 0.35
+    spurious: float = 0.025
+    spurious_deficit: float = 30.0
+    position_jitter_px: float = 1.0
+    angle_jitter: float = math.radians(2.2)
+    reversed: float = 0.001
+    kind_flip: float = 0.055
 
 
-MODEL = TemplateModel()
-
-
-@dataclass(frozen=True, slots=True)
-class LatentFinger:
-    """All minutiae of a finger, n of them, in the finger frame of `workers.synthesis.flow`.
-
-    Attributes:
-        person: whose finger it is.
-        finger: 1-10.
-        skill: of the person's skin, see `Traits`.
-        x: float64 (n,), pixels.
-        y: float64 (n,), pixels, down.
-        angle: float64 (n,), radians counter-clockwise.
-        ending: bool (n,).
-        missed: float64 (n,), probability of not being found where the print shows its place.
-        flow: that they lie on.
-    """
-
-    person: Person
-    finger: FingerPosition
-    skill: float
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    angle: NDArray[np.float64]
-    ending: NDArray[np.bool_]
-    missed: NDArray[np.float64]
-    flow: Flow
+ERRORS = ErrorModel()
 
 
 def generate_population(
@@ -144,30 +114,6 @@ def generate_subject(
     )
 
 
-def latent_finger(person: Person, finger: FingerPosition, shared: Traits) -> LatentFinger:
-    """Draws all minutiae of one finger of `person`, whose traits are `shared`."""
-    flow = finger_flow(person, finger, shared)
-    rng = stream(Stream.MINUTIAE, person.seed, person.index, int(finger))
-    x, y = _scatter(flow, rng)
-    angle, spread = _line_spread(flow, x, y)
-    # Where lines spread apart in the direction t, new ridges must start along t to keep their
-    # distance: the net density of starts is div t / period. The rest starts either way.
-    net = spread / flow.period(x, y) / MODEL.density
-    forward = rng.random(len(x)) < 0.5 * (1.0 + np.clip(net, -1.0, 1.0))
-    alpha = MODEL.missed * MODEL.missed_concentration
-    return LatentFinger(
-        person=person,
-        finger=finger,
-        skill=shared.skill,
-        x=x,
-        y=y,
-        angle=angle + np.where(forward, 0.0, np.pi),
-        ending=rng.random(len(x)) < MODEL.ending_share,
-        missed=rng.beta(alpha, MODEL.missed_concentration - alpha, len(x)),
-        flow=flow,
-    )
-
-
 def draw_impression(latent: LatentFinger, impression: Impression, session: int) -> Minutiae:
     """Draws one impression of `latent`; its errors depend on (session, impression) alone."""
     contact = CONTACT[impression]
@@ -179,95 +125,24 @@ def draw_impression(latent: LatentFinger, impression: Impression, session: int) 
         int(latent.finger),
         take,
     )
-    # Some skins, and some touches, lose several times as many minutiae as others.
-    trouble = math.exp(0.35 * (rng.standard_normal() - latent.skill))
+    # Some skins, and some touches, print less clearly than others.
+    trouble = ERRORS.trouble * (rng.standard_normal() - latent.skill)
     region = draw_region(contact, latent.flow.size, rng)
-    shown = region.radius(latent.x, latent.y) < 1.0
-    found = shown & (rng.random(len(shown)) >= np.minimum(latent.missed * trouble, 0.95))
-    made_up = _spurious(
-        latent.flow, region, rng.poisson(MODEL.spurious * trouble * found.sum()), rng
+    shown = np.flatnonzero(region.radius(latent.x, latent.y) < ERRORS.edge)
+    deficit = _deficit(latent.dullness[shown], trouble, rng)
+    clear = deficit < ERRORS.deficit_limit
+    clear &= rng.random(len(shown)) >= ERRORS.missed * deficit
+    found = shown[clear]
+    true = _Found(
+        latent.x[found],
+        latent.y[found],
+        latent.angle[found],
+        latent.ending[found],
+        deficit[clear],
     )
-
-    x = np.concatenate([latent.x[found], made_up[0]])
-    y = np.concatenate([latent.y[found], made_up[1]])
-    angle = np.concatenate([latent.angle[found], made_up[2]])
-    ending = np.concatenate([latent.ending[found], rng.random(len(made_up[0])) < 0.5])
-    clear = np.concatenate([1.0 - latent.missed[found], rng.uniform(0.0, 0.8, len(made_up[0]))])
-
-    ending = ending ^ (rng.random(len(x)) < MODEL.kind_flip)
-    angle = angle + MODEL.angle_jitter * _heavy_tailed(rng, len(x))
-    angle = angle + np.pi * (rng.random(len(x)) < MODEL.angle_flip)
-    warp = draw_warp(rng, contact.rotation, contact.bend_px)
-    x, y, angle = warp.place(x - region.centre[0], y - region.centre[1], angle)
-    x = x + MODEL.position_jitter_px * _heavy_tailed(rng, len(x))
-    y = y + MODEL.position_jitter_px * _heavy_tailed(rng, len(x))
-    return _in_image(_Found(x, y, angle, ending, clear), contact, rng)
-
-
-def _scatter(
-    flow: Flow, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points of the latent density that keep their distance (a soft Matern process)."""
-    width, height = MODEL.half_width_px * flow.size, MODEL.half_height_px * flow.size
-    # Thinning takes about a third, the peak density at singular points must be offered.
-    offered = MODEL.density * 1.55 * (1.0 + MODEL.core_gain)
-    count = rng.poisson(offered * 4.0 * width * height)
-    x = rng.uniform(-width, width, count)
-    y = rng.uniform(-height, height, count) + MIDDLE_Y_PX
-    gain = np.zeros(count)
-    for point in np.concatenate([flow.loops, flow.deltas]):
-        square = (x - point.real) ** 2 + (y - point.imag) ** 2
-        gain = np.maximum(gain, np.exp(-0.5 * square / MODEL.core_reach_px**2))
-    keep = rng.random(count) * (1.0 + MODEL.core_gain) < 1.0 + MODEL.core_gain * gain
-    keep &= (x / width) ** 2 + ((y - MIDDLE_Y_PX) / height) ** 2 < 1.0
-    x, y = x[keep], y[keep]
-    near = MODEL.inhibition_px + 6.0 * MODEL.inhibition_slope_px
-    pairs = cKDTree(np.column_stack([x, y])).query_pairs(near, output_type="ndarray")
-    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    distance = np.hypot(x[pairs[:, 0]] - x[pairs[:, 1]], y[pairs[:, 0]] - y[pairs[:, 1]])
-    excludes = 1.0 / (1.0 + np.exp((distance - MODEL.inhibition_px) / MODEL.inhibition_slope_px))
-    # Each pair that is too close loses its later member.
-    lost = np.zeros(len(x), np.bool_)
-    lost[pairs[rng.random(len(pairs)) < excludes, 1]] = True
-    return x[~lost], y[~lost]
-
-
-def _line_spread(
-    flow: Flow, x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Orientation t at points, and the divergence of its unit vector, per pixel."""
-    step = 2.0
-    at = flow.orientation(
-        np.concatenate([x, x + step, x - step, x, x]),
-        np.concatenate([y, y, y, y + step, y - step]),
-    ).reshape(5, -1)
-    # The orientation is defined modulo pi: differences are taken there.
-    dx = _half_turn(at[1] - at[2]) / (2 * step)
-    dy = _half_turn(at[3] - at[4]) / (2 * step)
-    # Unit vector (cos t, -sin t) with y down.
-    return at[0], -np.sin(at[0]) * dx - np.cos(at[0]) * dy
-
-
-def _half_turn(angle: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (angle + 0.5 * np.pi) % np.pi - 0.5 * np.pi
-
-
-def _spurious(
-    flow: Flow, region: Region, count: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Made-up minutiae inside a region; they lie along the flow, as breaks in ridges do."""
-    tries = 3 * count + 8
-    x = region.centre[0] + region.axes[0] * rng.uniform(-1.1, 1.1, tries)
-    y = region.centre[1] + region.axes[1] * rng.uniform(-1.1, 1.1, tries)
-    keep = np.flatnonzero(region.radius(x, y) < 1.0)[:count]
-    x, y = x[keep], y[keep]
-    turn = np.pi * rng.integers(0, 2, len(x)) + 0.2 * rng.standard_normal(len(x))
-    return x, y, flow.orientation(x, y) + turn
-
-
-def _heavy_tailed(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """Unit-variance noise of Student's t with 5 degrees of freedom: most small, a few large."""
-    return rng.standard_t(5, count) * math.sqrt(3.0 / 5.0)
+    count = rng.poisson(ERRORS.spurious * math.exp(trouble) * len(found))
+    made_up = _spurious(latent.flow, region, true, count, rng)
+    return _in_image(_disturb(true, made_up, region, contact, rng), contact, rng)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +153,67 @@ class _Found:
     y: NDArray[np.float64]
     angle: NDArray[np.float64]
     ending: NDArray[np.bool_]
-    clear: NDArray[np.float64]
+    deficit: NDArray[np.float64]
+
+
+def _deficit(
+    dullness: NDArray[np.float64], trouble: float, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    own = math.sqrt(ERRORS.deficit_own) * dullness
+    level = own + math.sqrt(1.0 - ERRORS.deficit_own) * rng.standard_normal(len(dullness))
+    return np.asarray(ERRORS.deficit * np.exp(trouble + ERRORS.deficit_spread * level))
+
+
+def _disturb(
+    true: _Found,
+    made_up: _Found,
+    region: Region,
+    contact: ContactModel,
+    rng: np.random.Generator,
+) -> _Found:
+    """Joins true and made-up minutiae, bends the skin and jitters what the extractor reads."""
+    x, y, angle, ending, deficit = (
+        np.concatenate([getattr(true, name), getattr(made_up, name)])
+        for name in ("x", "y", "angle", "ending", "deficit")
+    )
+    ending = ending ^ (rng.random(len(x)) < ERRORS.kind_flip)
+    angle = angle + ERRORS.angle_jitter * _heavy_tailed(rng, len(x))
+    angle = angle + np.pi * (rng.random(len(x)) < ERRORS.reversed)
+    warp = draw_warp(rng, contact.rotation, contact.bend_px, contact.half_height_px)
+    x, y, angle = warp.place(x - region.centre[0], y - region.centre[1], angle)
+    x = x + ERRORS.position_jitter_px * _heavy_tailed(rng, len(x))
+    y = y + ERRORS.position_jitter_px * _heavy_tailed(rng, len(x))
+    return _Found(x, y, angle, ending, deficit)
+
+
+def _spurious(
+    flow: Flow, region: Region, true: _Found, count: int, rng: np.random.Generator
+) -> _Found:
+    """Made-up minutiae inside a region; they lie along the flow, as breaks in ridges do."""
+    tries = 3 * count + 8
+    x = region.centre[0] + region.axes[0] * rng.uniform(-1.1, 1.1, tries)
+    y = region.centre[1] + region.axes[1] * rng.uniform(-1.1, 1.1, tries)
+    near = np.hypot(x[:, None] - true.x, y[:, None] - true.y).min(axis=1, initial=np.inf)
+    keep = np.flatnonzero((region.radius(x, y) < ERRORS.edge) & (near > _CLEARANCE_PX))[:count]
+    x, y = x[keep], y[keep]
+    turn = np.pi * rng.integers(0, 2, len(x)) + 0.1 * rng.standard_normal(len(x))
+    level = 0.6 * rng.standard_normal(len(x))
+    return _Found(
+        x,
+        y,
+        flow.orientation(x, y) + turn,
+        rng.random(len(x)) < 0.5,
+        np.minimum(ERRORS.spurious_deficit * np.exp(level), ERRORS.deficit_limit),
+    )
+
+
+_CLEARANCE_PX = 10.0
+"""The extractor gives no two minutiae closer than about a ridge period."""
+
+
+def _heavy_tailed(rng: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Unit-variance noise of Student's t with 4 degrees of freedom: most small, a few large."""
+    return rng.standard_t(4, count) * math.sqrt(0.5)
 
 
 def _in_image(found: _Found, contact: ContactModel, rng: np.random.Generator) -> Minutiae:
@@ -287,10 +222,8 @@ def _in_image(found: _Found, contact: ContactModel, rng: np.random.Generator) ->
     x = found.x + 0.5 * contact.width + play[0]
     y = found.y + 0.5 * contact.height + play[1]
     keep = (x >= 0) & (x <= contact.width - 1) & (y >= 0) & (y <= contact.height - 1)
-    # The extractor gives the most of its minutiae 83 to 96; unclear ones trail off below.
-    quality = np.clip(
-        96.0 - 55.0 * (1.0 - found.clear) ** 1.5 - rng.exponential(6.0, len(x)), 30, 97
-    )
+    # The best that the extractor gives is 97.
+    quality = np.clip(100.0 - np.maximum(found.deficit, 3.0), 1.0, 97.0)
     kind = np.where(found.ending, MinutiaKind.ENDING, MinutiaKind.BIFURCATION)
     return Minutiae(
         x=x[keep].astype(np.float32),

@@ -52,7 +52,7 @@ def test_sessions_fingers_and_persons_differ(grown: Master) -> None:
 def test_ridges_have_the_period_and_direction_of_the_flow(grown: Master) -> None:
     rows, columns = grown.ridges.shape
     side = 32
-    checked = 0
+    relative, off = [], []
     for top in range(64, rows - 64 - side, side):
         for left in range(48, columns - 48 - side, side):
             x = LEFT_PX + STEP_PX * (left + np.arange(side))
@@ -67,12 +67,16 @@ def test_ridges_have_the_period_and_direction_of_the_flow(grown: Master) -> None
             peak = np.unravel_index(np.argmax(power), power.shape)
             period = STEP_PX / np.hypot(fx[peak], fy[peak])
             expected = grown.flow.period(*np.meshgrid(x, y)).mean()
-            assert period == pytest.approx(expected, rel=0.15)
+            relative.append(period / expected)
             across = np.arctan2(-fy[peak], fx[peak])
             mean = 0.5 * np.angle(np.exp(2j * angle).mean())
-            assert abs(np.sin(across - mean)) > np.cos(np.radians(12.0))
-            checked += 1
-    assert checked >= 10
+            off.append(np.degrees(np.arccos(min(1.0, abs(np.sin(across - mean))))))
+    assert len(relative) >= 10
+    # Single blocks may hold minutiae, which squeeze or spread the ridges about them.
+    assert np.median(relative) == pytest.approx(1.0, abs=0.06)
+    assert 0.75 < min(relative) < max(relative) < 1.3
+    assert np.median(off) < 4.0
+    assert max(off) < 15.0
 
 
 def test_master_is_half_ridge_half_valley(grown: Master) -> None:

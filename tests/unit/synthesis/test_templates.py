@@ -52,7 +52,7 @@ def test_minutiae_keep_to_the_model_conventions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("impression", "low", "high"), [(Impression.PLAIN, 30, 90), (Impression.ROLLED, 80, 190)]
+    ("impression", "low", "high"), [(Impression.PLAIN, 30, 90), (Impression.ROLLED, 75, 190)]
 )
 def test_counts_and_spacing_are_those_of_real_prints(
     impression: Impression, low: int, high: int
