@@ -1,0 +1,1 @@
+"""The demonstration: a small population, a cluster, enrolment, two searches, a report."""

@@ -1,0 +1,1 @@
+"""How well the matcher does on a folder of prints: verification and identification."""
