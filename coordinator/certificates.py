@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +21,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from coordinator.access import ANY_AGENCY, Principal, Role, write_policy
+from workers.errors import ErrorCode, RidgelineError
 
 DEVELOPMENT_UNIT = "Ridgeline development only"
 VALID_DAYS = 30
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
 CLOCK_SKEW = datetime.timedelta(minutes=5)
 """Certificates are valid from a little before they are made."""
 
@@ -68,22 +71,43 @@ def make_development_certificates(
         hosts: DNS names and addresses under which clients reach the server.
         clients: names of clients, such as ``"operator"``.
     """
+    made = development_certificates(directory, clients=clients)
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     authority = _Authority(valid_days)
-    authority_file = directory / "ca.crt"
-    authority_file.write_bytes(authority.certificate.public_bytes(serialization.Encoding.PEM))
-    server = authority.issue(
-        directory, "server", [_general_name(h) for h in hosts], ExtendedKeyUsageOID.SERVER_AUTH
+    made.authority.write_bytes(authority.certificate.public_bytes(serialization.Encoding.PEM))
+    names = [_general_name(host) for host in hosts]
+    authority.issue("server", made.server, names, ExtendedKeyUsageOID.SERVER_AUTH)
+    for name, files in made.clients.items():
+        authority.issue(name, files, [x509.DNSName(name)], ExtendedKeyUsageOID.CLIENT_AUTH)
+    write_policy(made.policy, [_all_powerful(name) for name in clients])
+    return made
+
+
+def development_certificates(
+    directory: Path, *, clients: Sequence[str] = ("operator",)
+) -> DevelopmentCertificates:
+    """Where `make_development_certificates` writes, or has written.
+
+    Raises:
+        RidgelineError: INVALID_FIELD for a client name that cannot name a file or is taken.
+    """
+    for name in clients:
+        if not _NAME.fullmatch(name) or name in ("ca", "server"):
+            raise RidgelineError(
+                ErrorCode.INVALID_FIELD,
+                "a name has letters, digits, dots and hyphens, and is neither ca nor server",
+                field="client",
+            )
+    return DevelopmentCertificates(
+        directory / "ca.crt",
+        _files(directory, "server"),
+        {name: _files(directory, name) for name in clients},
+        directory / "policy.toml",
     )
-    issued = {
-        name: authority.issue(
-            directory, name, [x509.DNSName(name)], ExtendedKeyUsageOID.CLIENT_AUTH
-        )
-        for name in clients
-    }
-    policy = directory / "policy.toml"
-    write_policy(policy, [_all_powerful(name) for name in clients])
-    return DevelopmentCertificates(authority_file, server, issued, policy)
+
+
+def _files(directory: Path, name: str) -> CertificateFiles:
+    return CertificateFiles(directory / f"{name}.crt", directory / f"{name}.key")
 
 
 class _Authority:
@@ -103,11 +127,11 @@ class _Authority:
 
     def issue(
         self,
-        directory: Path,
         name: str,
+        files: CertificateFiles,
         alternatives: Sequence[x509.GeneralName],
         usage: x509.ObjectIdentifier,
-    ) -> CertificateFiles:
+    ) -> None:
         """Signs a certificate and writes it with its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
@@ -120,10 +144,8 @@ class _Authority:
             .add_extension(identifier, critical=False)
             .sign(self._key, hashes.SHA256())
         )
-        files = CertificateFiles(directory / f"{name}.crt", directory / f"{name}.key")
         files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         _write_key(files.key, key)
-        return files
 
     def _builder(
         self, subject: x509.Name, key: ec.EllipticCurvePrivateKey

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -101,7 +101,7 @@ class AsyncRidgelineClient:
         | AsyncIterable[identification_pb2.IdentifyStreamRequest],
         *,
         timeout_s: float | None = None,
-    ) -> AsyncIterator[identification_pb2.IdentifyStreamResponse]:
+    ) -> AsyncGenerator[identification_pb2.IdentifyStreamResponse, None]:
         """Many searches on one connection; answers as they are ready, failures among them.
 
         Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -101,7 +101,7 @@ class RidgelineClient:
         requests: Iterable[identification_pb2.IdentifyStreamRequest],
         *,
         timeout_s: float | None = None,
-    ) -> Iterator[identification_pb2.IdentifyStreamResponse]:
+    ) -> Generator[identification_pb2.IdentifyStreamResponse, None, None]:
         """Many searches on one connection; answers as they are ready, failures among them.
 
         Args:

@@ -89,7 +89,8 @@ class ClientConfig:
             "initialBackoff": f"{self.first_retry_s}s",
             "maxBackoff": f"{self.longest_retry_s}s",
             "backoffMultiplier": 2,
-            "retryableStatusCodes": [grpc.StatusCode.UNAVAILABLE.name],
+            # A server that begins to stop may cancel what arrives just then.
+            "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
         }
         return {"methodConfig": [{"name": names, "retryPolicy": policy}]}
 

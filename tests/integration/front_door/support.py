@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import grpc
+
 from cluster.config import ClusterConfig
 from cluster.executors.inprocess import InProcessExecutor
 from cluster.store import FileKeyProvider, Store
 from coordinator.access import Principal, Role, write_policy
 from coordinator.audit import AuditLog
-from coordinator.certificates import DevelopmentCertificates, make_development_certificates
+from coordinator.certificates import (
+    DevelopmentCertificates,
+    development_certificates,
+    make_development_certificates,
+)
 from coordinator.client import ClientConfig, RidgelineClient, purpose
 from coordinator.config import LimitsConfig, ServerConfig, TlsConfig
 from coordinator.server import running_server
@@ -95,6 +101,7 @@ def running(
     address: str = "localhost:0",
     limits: LimitsConfig | None = None,
     start_executor: bool = True,
+    renew_certificates: bool = True,
     partitions: int = 4,
     **server: Any,
 ) -> Iterator[Running]:
@@ -102,7 +109,11 @@ def running(
 
     `Running.stopping` may be set to stop it sooner.
     """
-    certificates = make_development_certificates(folder / "tls", clients=CLIENTS)
+    tls = folder / "tls"
+    if renew_certificates:
+        certificates = make_development_certificates(tls, clients=CLIENTS)
+    else:
+        certificates = development_certificates(tls, clients=CLIENTS)
     write_policy(certificates.policy, PRINCIPALS)
     config = ServerConfig(
         address=address,
@@ -166,3 +177,9 @@ def template_prints(
         )
         for sample in generate_subject(seed, person, session, fingers=list(fingers))
     ]
+
+
+def metadata(error: grpc.RpcError) -> dict[str, str]:
+    """Trailing metadata of a failed call."""
+    assert isinstance(error, grpc.Call)
+    return {str(pair[0]): str(pair[1]) for pair in error.trailing_metadata() or ()}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from coordinator.access import Role, load_policy
 from coordinator.certificates import DEVELOPMENT_UNIT, make_development_certificates
+from workers.errors import ErrorCode, RidgelineError
 
 
 def test_certificates_are_signed_marked_and_private(tmp_path: Path) -> None:
@@ -43,3 +45,11 @@ def test_a_second_run_replaces_the_first(tmp_path: Path) -> None:
     authority = x509.load_pem_x509_certificate(again.authority.read_bytes())
     server = x509.load_pem_x509_certificate(again.server.certificate.read_bytes())
     server.verify_directly_issued_by(authority)
+
+
+@pytest.mark.parametrize("name", ["server", "ca", "", "../x", "a/b", ".hidden"])
+def test_a_client_name_must_not_overwrite_another_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RidgelineError) as caught:
+        make_development_certificates(tmp_path, clients=("operator", name))
+    assert caught.value.code is ErrorCode.INVALID_FIELD
+    assert not list(tmp_path.iterdir())
