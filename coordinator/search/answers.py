@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from scipy.stats import beta
+
 from coordinator import convert
 from coordinator.audit import AuditedCandidate, AuditRecord
 from coordinator.search.decide import Band, Outcome, SearchedShare, band
@@ -12,7 +14,7 @@ from protos.ridgeline.v1 import identification_pb2, types_pb2
 from workers.biometrics.model import Impression
 from workers.matching.calibration import calibrate_finger
 from workers.matching.explain import FingerMatch
-from workers.matching.parameters import Thresholds
+from workers.matching.parameters import MeasuredLoss, Thresholds
 from workers.matching.template import ANGLE_UNITS, EncounterTemplate, FingerTemplate
 
 OUTCOMES: Mapping[Outcome, identification_pb2.Outcome] = {
@@ -26,6 +28,16 @@ _BANDS: Mapping[Band, identification_pb2.CandidateBand] = {
     Band.POSSIBLE: identification_pb2.CANDIDATE_BAND_POSSIBLE,
     Band.LIKELY: identification_pb2.CANDIDATE_BAND_LIKELY,
 }
+
+_STAGES: Mapping[str, identification_pb2.Stage] = {
+    "extract": identification_pb2.STAGE_EXTRACT,
+    "screen": identification_pb2.STAGE_SCREEN,
+    "consolidate": identification_pb2.STAGE_CONSOLIDATE,
+    "merge": identification_pb2.STAGE_MERGE,
+}
+
+LOSS_CONFIDENCE = 0.95
+"""Of the upper bound that goes with a measured loss."""
 
 Impressions = Mapping[int, tuple[Impression, Impression]]
 
@@ -58,6 +70,39 @@ def finger_score(
         score=calibrate_finger(raw).score,
         probe_impression=convert.impression_code(probe),
         gallery_impression=convert.impression_code(gallery),
+    )
+
+
+def stage_reports(
+    seconds: Mapping[str, float], compared: Mapping[str, int], screen_loss: MeasuredLoss | None
+) -> list[identification_pb2.StageReport]:
+    """The stages that ran, in their order.
+
+    Args:
+        seconds: wall time by stage name.
+        compared: encounters by stage name.
+        screen_loss: what the screen's cut was measured to lose; None where it cut nobody.
+    """
+    reports = [
+        identification_pb2.StageReport(
+            stage=_STAGES[name], compared=compared.get(name, 0), seconds=seconds[name]
+        )
+        for name in _STAGES
+        if name in seconds
+    ]
+    for report in reports:
+        if screen_loss is not None and report.stage == identification_pb2.STAGE_SCREEN:
+            report.measured_loss = screen_loss.lost / screen_loss.mates
+            report.measured_loss_source = loss_source(screen_loss)
+    return reports
+
+
+def loss_source(loss: MeasuredLoss) -> str:
+    """Where a loss was measured, with its upper bound (Clopper and Pearson 1934, one-sided)."""
+    bound = float(beta.ppf(LOSS_CONFIDENCE, loss.lost + 1, loss.mates - loss.lost))
+    return (
+        f"{loss.lost} of {loss.mates:,} mates lost, below {bound:.3%} "
+        f"at {LOSS_CONFIDENCE:.0%} confidence; {loss.provenance}"
     )
 
 

@@ -26,8 +26,9 @@ from coordinator.search.plan import (
     stage_budget,
 )
 from workers.biometrics.model import Submission
-from workers.matching.parameters import PARAMETERS
+from workers.matching.parameters import PARAMETERS, MeasuredLoss
 from workers.matching.probe import Probe, prepare_probe
+from workers.matching.search import measured_loss
 from workers.matching.template import EncounterTemplate
 from workers.prepare import PreparedSubmission
 
@@ -44,6 +45,7 @@ class SearchResult:
         impressions: by encounter id of the leads.
         compared: encounters by stage name.
         stage_seconds: wall time by stage name, that of the slowest part.
+        screen_loss: measured for the screen's cut; None where it dropped nobody.
     """
 
     outcome: Outcome
@@ -54,6 +56,7 @@ class SearchResult:
     backend: str
     compared: Mapping[str, int]
     stage_seconds: Mapping[str, float]
+    screen_loss: MeasuredLoss | None
 
 
 class Searcher:
@@ -114,6 +117,8 @@ class Searcher:
         # What was removed while we searched is no lead any more.
         leads = [hit for hit in leads if hit.encounter_id in impressions]
         seconds = dict(answer.stage_seconds) | {"merge": time.perf_counter() - started}
+        screened = sum(p.screened for p in answer.partitions)
+        consolidated = sum(p.consolidated for p in answer.partitions)
         return SearchResult(
             outcome=outcome(leads, PARAMETERS.thresholds),
             leads=leads,
@@ -121,11 +126,9 @@ class Searcher:
             share=share,
             sequence=answer.sequence,
             backend=",".join(answer.backends),
-            compared={
-                "screen": sum(p.screened for p in answer.partitions),
-                "consolidate": sum(p.consolidated for p in answer.partitions),
-            },
+            compared={"screen": screened, "consolidate": consolidated},
             stage_seconds=seconds,
+            screen_loss=measured_loss(probe) if consolidated < screened else None,
         )
 
     async def _leads(
@@ -158,4 +161,4 @@ class Searcher:
         status = await self._executor.status()
         _, subjects = await self._gallery.subject_counts([], sequence)
         share = SearchedShare(0, status.partitions_total, 0, subjects)
-        return SearchResult(Outcome.UNSEARCHABLE, [], {}, share, sequence, "", {}, {})
+        return SearchResult(Outcome.UNSEARCHABLE, [], {}, share, sequence, "", {}, {}, None)

@@ -35,13 +35,6 @@ from workers.prepare import PreparedSubmission
 
 _EXPLAINED = "EXPLAINED"
 
-_STAGES = {
-    "extract": identification_pb2.STAGE_EXTRACT,
-    "screen": identification_pb2.STAGE_SCREEN,
-    "consolidate": identification_pb2.STAGE_CONSOLIDATE,
-    "merge": identification_pb2.STAGE_MERGE,
-}
-
 
 class IdentificationServicer(identification_pb2_grpc.IdentificationServiceServicer):
     """Searches the gallery and compares with its subjects.
@@ -280,13 +273,7 @@ def _identify_response(
         coverage=answers.coverage(result.share),
         gallery_sequence=result.sequence,
         backend=result.backend,
-        stages=[
-            identification_pb2.StageReport(
-                stage=_STAGES[name], compared=result.compared.get(name, 0), seconds=seconds[name]
-            )
-            for name in _STAGES
-            if name in seconds
-        ],
+        stages=answers.stage_reports(seconds, result.compared, result.screen_loss),
         parameters_hash=parameters_hash(),
         examined=identification_pb2.EXAMINED_NONE,
         fingers=convert.finger_summaries(prepared),

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.store import SubjectOf
+from coordinator.search.answers import loss_source, stage_reports
 from coordinator.search.decide import (
     Band,
     Outcome,
@@ -27,7 +28,7 @@ from coordinator.search.plan import (
     stage_budget,
 )
 from workers.errors import ErrorCode, RidgelineError
-from workers.matching.parameters import Thresholds
+from workers.matching.parameters import MeasuredLoss, Thresholds
 from workers.shard import EncounterHit
 
 THRESHOLDS = Thresholds(likely=60.0, possible=40.0)
@@ -149,3 +150,16 @@ def test_something_is_kept_of_the_deadline() -> None:
         with pytest.raises(RidgelineError) as caught:
             stage_budget(nothing)
         assert caught.value.code is ErrorCode.DEADLINE_EXCEEDED
+
+
+def test_a_loss_comes_with_its_upper_bound() -> None:
+    none = loss_source(MeasuredLoss(0, 299, "a set"))
+    assert none == "0 of 299 mates lost, below 0.997% at 95% confidence; a set"  # rule of three
+    screen, merge = stage_reports(
+        {"merge": 0.2, "screen": 0.1}, {"screen": 9}, MeasuredLoss(1, 100, "a set")
+    )
+    assert (screen.compared, screen.seconds, screen.measured_loss) == (9, 0.1, 0.01)
+    assert "1 of 100" in screen.measured_loss_source
+    assert not merge.HasField("measured_loss")
+    (exhaustive,) = stage_reports({"screen": 0.1}, {"screen": 9}, None)
+    assert not exhaustive.HasField("measured_loss")
