@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coordinator.convert import StatedOrigin, read_origin, read_submission
 from protos.ridgeline.v1 import types_pb2
@@ -184,3 +186,40 @@ def test_an_origin_is_short_and_printable(bad: str) -> None:
     with pytest.raises(RidgelineError) as caught:
         read_origin(types_pb2.Origin(tcn=bad))
     assert caught.value.field == "origin.tcn"
+
+
+_PRINTS = st.builds(
+    types_pb2.Print,
+    position=st.integers(0, 20),
+    impression=st.integers(0, 3),
+    format=st.integers(0, 7),
+    data=st.binary(max_size=64),
+    resolution_ppi=st.floats(),
+    width=st.integers(0, 80_000),
+    height=st.integers(0, 80_000),
+)
+_MISSING = st.builds(types_pb2.MissingFinger, position=st.integers(0, 12), reason=st.integers(0, 3))
+_SUBMISSIONS = st.one_of(
+    st.builds(
+        types_pb2.Submission,
+        ten_print=st.builds(
+            types_pb2.TenPrint,
+            prints=st.lists(_PRINTS, max_size=4),
+            missing=st.lists(_MISSING, max_size=3),
+        ),
+    ),
+    st.builds(types_pb2.Submission, transaction=st.binary(max_size=200)),
+)
+
+
+@given(_SUBMISSIONS, st.text(max_size=8), st.text(max_size=8))
+def test_anything_else_than_a_submission_is_a_typed_error(
+    message: types_pb2.Submission, ori: str, tcn: str
+) -> None:
+    error: RidgelineError | None = None
+    try:
+        read_submission(message, read_origin(types_pb2.Origin(ori=ori, tcn=tcn)))
+    except RidgelineError as caught:
+        error = caught
+    assert error is None or error.field
+    assert error is None or error.code is not ErrorCode.INTERNAL
