@@ -1,6 +1,6 @@
 """A whole coordinator: store, executor and front door, started and stopped together.
 
-    async with running_node(load_config(path)) as address: ...
+async with running_node(load_config(path)) as address: ...
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,12 @@ async def running_node(config: NodeConfig) -> AsyncIterator[str]:
         await asyncio.to_thread(store.close)
 
 
-async def serve(config: NodeConfig) -> None:
-    """Serves until SIGTERM or SIGINT, then drains."""
+async def serve(config: NodeConfig, ready: Callable[[str], None] = lambda _: None) -> None:
+    """Serves until SIGTERM or SIGINT, then drains.
+
+    Args:
+        ready: told the address once the gallery is loaded and clients can connect.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
@@ -81,6 +85,7 @@ async def serve(config: NodeConfig) -> None:
     try:
         async with running_node(config) as address:
             _log.info("serving on %s", address)
+            ready(address)
             await stop.wait()
             _log.info("draining")
     finally:
