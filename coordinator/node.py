@@ -80,10 +80,15 @@ async def serve(config: NodeConfig, ready: Callable[[str], None] = lambda _: Non
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
-    for number in signals:
-        loop.add_signal_handler(number, stop.set)
+
+    def listen() -> None:
+        for number in signals:
+            loop.add_signal_handler(number, stop.set)
+
+    listen()
     try:
         async with running_node(config) as address:
+            listen()  # Ray has put handlers of its own in the place of ours
             _log.info("serving on %s", address)
             ready(address)
             await stop.wait()

@@ -35,7 +35,7 @@ def plot_det(counts: ErrorCounts, report: dict[str, Any], path: Path) -> None:
         one_accepted, one_lost = 1.0 / counts.impostor, 1.0 / counts.genuine
         fmr = np.maximum(counts.fmr, one_accepted / 2)
         fnmr = np.maximum(counts.fnmr, one_lost / 2)
-        axes.step(fmr, fnmr, where="post", color="#1f4e79", linewidth=1.6)
+        axes.step(fmr, fnmr, where="pre", color="#1f4e79", linewidth=1.6)
         low = min(one_accepted, one_lost) / 2
         axes.plot([low, 1], [low, 1], color="0.8", linewidth=0.8, zorder=0)
         axes.axvline(one_accepted, color="0.6", linestyle=":", linewidth=0.8)
