@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
@@ -47,6 +48,8 @@ def command(output: Path, persons: int, background: int, quiet: bool, as_json: b
     enrols all persons but one, submits one enrolled person's second session and the absent
     person's as ANSI/NIST-ITL transactions, and writes a report of the matched minutiae.
     """
+    # An interrupt leaves futures behind that nobody waits for; asyncio would tell of each.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     settings = DemoSettings(
         persons=persons, background=background, output=output, cache=cache_directory()
     )

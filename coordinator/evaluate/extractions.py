@@ -45,7 +45,7 @@ class ExtractionCache:
     def load(self, print_: PrintFile) -> Minutiae | None:
         """What is kept; None where nothing is, or where the file is damaged."""
         with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            with np.load(self.path(print_), allow_pickle=False) as data:
+            with np.load(io.BytesIO(self.path(print_).read_bytes()), allow_pickle=False) as data:
                 arrays = {name: data[name] for name in ("x", "y", "angle", "kind", "quality")}
                 width, height = (int(side) for side in data["size"])
             return Minutiae(**arrays, width=width, height=height)
