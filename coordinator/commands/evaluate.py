@@ -174,8 +174,8 @@ def _show_identification(console: Console, report: Report) -> None:
         ),
         ("Outcomes, person enrolled", _counts(report["outcomes"]["mated"])),
         ("Outcomes, person left out", _counts(report["outcomes"]["nonmated"])),
-        ("Lowest score of a mate", report["scores"]["mates"]["p0"]),
-        ("Highest score without a mate", report["scores"]["best_nonmates"]["p100"]),
+        ("Lowest score of a mate", _score(report["scores"]["mates"]["p0"])),
+        ("Highest score without a mate", _score(report["scores"]["best_nonmates"]["p100"])),
         ("Search, median and 95th", f"{seconds['p50']:.3f} s, {seconds['p95']:.3f} s"),
     ]
     console.print(table("", ("", ""), rows))
@@ -187,7 +187,14 @@ def _percent(rate: float | None) -> str:
 
 
 def _interval(bounds: tuple[float, float] | None) -> str:
-    return "" if bounds is None else f"{100 * bounds[0]:.2f} to {100 * bounds[1]:.2f} %"
+    if bounds is None:
+        return ""
+    # Resampling what has no errors gives none: that is no bound.
+    return f"{100 * bounds[0]:.2f} to {100 * bounds[1]:.2f} %" if bounds[1] else "no error seen"
+
+
+def _score(score: float | None) -> str:
+    return "not found" if score is None else f"{score:.1f}"
 
 
 def _counts(outcomes: dict[str, int]) -> str:

@@ -17,6 +17,7 @@ _SHORT |= {position + 5: name.replace("R", "L") for position, name in _SHORT.ite
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
     """A plain table; columns whose names end in a space are aligned right."""
     made = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    made.show_header = any(name.strip() for name in columns)
     for name in columns:
         made.add_column(name.strip(), justify="right" if name.endswith(" ") else "left")
     for row in rows:

@@ -37,7 +37,9 @@ class ExtractionCache:
 
     def path(self, print_: PrintFile) -> Path:
         """Where the minutiae of a print are kept."""
-        digest = hashlib.sha256(f"{print_.format} {print_.resolution_ppi}\n".encode())
+        # 500 and 500.0 are one resolution.
+        ppi = None if print_.resolution_ppi is None else float(print_.resolution_ppi)
+        digest = hashlib.sha256(f"{print_.format} {ppi}\n".encode())
         digest.update(print_.data)
         name = digest.hexdigest()
         return self.directory / extraction_version() / name[:2] / f"{name}.npz"

@@ -166,7 +166,8 @@ def _intervals(
         for fmr in resolvable
     }
     return {
-        "method": f"bootstrap over fingers, {REPLICATES} replicates, seed {SEED}",
+        "method": f"bootstrap over fingers, {REPLICATES} replicates, seed {SEED}; 0 to 0 says only "
+        "that no error was seen",
         "level": 0.95,
         "eer": interval([equal_error_rate(c).rate for c in resampled]),
         "fnmr_at_fmr": {fmr: interval(rates[fmr]) if rates.get(fmr) else None for fmr in FMRS},

@@ -45,6 +45,7 @@ def test_other_bytes_and_other_resolutions_are_other_prints(tmp_path: Path) -> N
     assert cache.load(PrintFile(PrintFormat.PNG, b"others", 500.0)) is None
     assert cache.load(PrintFile(PrintFormat.PNG, b"pixels", 512.0)) is None
     assert cache.load(PrintFile(PrintFormat.PNG, b"pixels", None)) is None
+    assert cache.load(PrintFile(PrintFormat.PNG, b"pixels", 500)) is not None
 
 
 @pytest.mark.parametrize("keep", [0, 10, 300])
