@@ -66,7 +66,7 @@ def extract(image: FingerImage, *, threads: int = 1) -> Minutiae:
         # As the network's authors pad.
         constant_values=pixels[0, 0],
     )
-    found = _foreground(padded)
+    found = foreground(padded)
     if found is None:
         return _minutiae(np.zeros((0, 2), np.intp), np.zeros((4, 0), np.float32), width, height)
     quality, direction, kind = _run(padded[found], threads)
@@ -84,6 +84,26 @@ def extract(image: FingerImage, *, threads: int = 1) -> Minutiae:
     )
     order = np.lexsort((columns, rows, -values[0]))
     return _minutiae(at[order] + offset, values[:, order], width, height)
+
+
+def foreground(padded: NDArray[np.uint8]) -> tuple[slice, slice] | None:
+    """Rows and columns that hold every pixel in a contrasty neighbourhood, with a margin.
+
+    None where there is no such pixel: the image is blank.
+
+    They begin and end at multiples of 32, so that every pixel keeps its place in the network's
+    coarser grids whatever is cropped away.
+    """
+    grey = padded.astype(np.float32)
+    mean = uniform_filter(grey, 17)
+    variance = uniform_filter(grey * grey, 17) - mean * mean
+    ridges = variance >= FOREGROUND_DEVIATION**2
+    if not ridges.any():
+        return None
+    rows, columns = (_span(ridges.any(axis=axis)) for axis in (1, 0))
+    if grey[rows, columns].size > (1.0 - MIN_SAVING) * grey.size:
+        return slice(0, grey.shape[0]), slice(0, grey.shape[1])
+    return rows, columns
 
 
 @cache
@@ -107,24 +127,6 @@ def _minutiae(
         width=width,
         height=height,
     )
-
-
-def _foreground(padded: NDArray[np.uint8]) -> tuple[slice, slice] | None:
-    """Rows and columns that hold every pixel in a contrasty neighbourhood, with a margin.
-
-    They begin and end at multiples of 32, so that every pixel keeps its place in the network's
-    coarser grids whatever is cropped away.
-    """
-    grey = padded.astype(np.float32)
-    mean = uniform_filter(grey, 17)
-    variance = uniform_filter(grey * grey, 17) - mean * mean
-    ridges = variance >= FOREGROUND_DEVIATION**2
-    if not ridges.any():
-        return None
-    rows, columns = (_span(ridges.any(axis=axis)) for axis in (1, 0))
-    if grey[rows, columns].size > (1.0 - MIN_SAVING) * grey.size:
-        return slice(0, grey.shape[0]), slice(0, grey.shape[1])
-    return rows, columns
 
 
 def _span(occupied: NDArray[np.bool_]) -> slice:

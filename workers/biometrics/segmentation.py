@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -40,6 +39,9 @@ MIN_FINGER_WIDTH: Final = 40
 MIN_FINGER_AREA: Final = 2_600
 """Least ridged area of a finger, mask pixels (0.17 square inches)."""
 
+MIN_CORE_AREA: Final = 300
+"""Least area of a finger's core, mask pixels."""
+
 PHALANX_RATIO: Final = 1.5
 """Height kept of a finger, in its widths: the distal phalanx, without the next one."""
 
@@ -64,8 +66,13 @@ RIDGE_WINDOW: Final = 13
 MIN_THICKNESS: Final = 22
 """Thinnest piece of skin, mask pixels (0.18 inch); print and handwriting are thinner."""
 
-MAX_FINGER_WIDTH: Final = 105
-"""Widest finger, mask pixels (0.84 inch); a piece of twice that shows two."""
+CORE_DEPTH: Final = 16
+"""Distance from the edge of the skin, mask pixels, from which the cores begin that tell the skew:
+they are longer for their width than fingers, and rarely touch."""
+
+VALLEY: Final = 0.85
+"""Touching fingers part where the skin is this share as high as on either side, or less; a single
+finger is highest in its middle."""
 
 SURPLUS_SHARE: Final = 0.6
 """A further whole fingertip of this share of the smallest expected one's area is a finger too
@@ -207,33 +214,57 @@ def _ridged(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def _skew(mask: NDArray[np.bool_]) -> float:
     """Rotation, degrees counter-clockwise, that sets the fingers upright.
 
-    The area-weighted mean of the pieces' major axes; a finger is longer than it is wide.
+    The area-weighted mean of the major axes of their cores; a finger is longer than it is wide.
     """
-    labels, found = ndimage.label(mask)
+    cores = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] > CORE_DEPTH
+    labels, _ = ndimage.label(cores)
     doubled = 0.0 + 0.0j
     for index, box in enumerate(ndimage.find_objects(labels), start=1):
         y, x = np.nonzero(labels[box] == index)
-        if len(x) < MIN_FINGER_AREA:
+        if len(x) < MIN_CORE_AREA:
             continue
         covariance = np.cov(x, y)
         spread = complex(covariance[0, 0] - covariance[1, 1], 2.0 * covariance[0, 1])
+        if spread.real > 0.0:
+            continue  # lying: several fingers in one
         # |spread| / trace is 0 for a round piece, which has no axis.
         doubled += len(x) * spread / (covariance[0, 0] + covariance[1, 1])
-    if not found or doubled == 0:
+    if doubled == 0:
         return 0.0
-    axis = 0.5 * np.degrees(np.angle(doubled))  # from the x axis, y down
-    lean = (axis - 90.0 + 90.0) % 180.0 - 90.0
+    lean = 0.5 * np.degrees(np.angle(-doubled))  # from upright, y down
     return float(np.clip(lean, -MAX_SKEW_DEG, MAX_SKEW_DEG))
 
 
 def _tips(mask: NDArray[np.bool_], count: int) -> list[_Tip]:
-    """Pieces that are fingertips: large enough, and with no fingertip above them."""
+    """Pieces that are fingertips: large enough, and with no fingertip above them.
+
+    Where they are fewer than `count`, the deepest valleys part touching fingers.
+    """
     labels, _ = ndimage.label(mask)
     pieces = [
         piece
         for index, box in enumerate(ndimage.find_objects(labels), start=1)
-        for piece in _split(labels[box] == index, box[0].start, box[1].start, count)
+        for piece in _piece(labels[box] == index, box[0].start, box[1].start)
     ]
+    while len(tips := _topmost(pieces)) < count:
+        depth, at, widest = min(
+            ((*_valley(tip.skin), n) for n, tip in enumerate(tips)), default=(1.0, 0, 0)
+        )
+        if depth > VALLEY:
+            break
+        tip = tips[widest]
+        parts = [
+            part
+            for first, skin in ((0, tip.skin[:, :at]), (at, tip.skin[:, at:]))
+            for part in _piece(skin, tip.top, tip.left + first)
+        ]
+        if len(parts) < 2:
+            break
+        pieces = [piece for piece in pieces if piece is not tip] + parts
+    return tips
+
+
+def _topmost(pieces: list[_Tip]) -> list[_Tip]:
     tips: list[_Tip] = []
     for piece in sorted(pieces, key=lambda piece: piece.top):
         if not any(_below(piece, tip) for tip in tips):
@@ -241,29 +272,31 @@ def _tips(mask: NDArray[np.bool_], count: int) -> list[_Tip]:
     return tips
 
 
-def _split(piece: NDArray[np.bool_], top: int, left: int, count: int) -> list[_Tip]:
-    """The fingertips in one piece; touching fingers are parted at their narrowest columns."""
-    if piece.sum() < MIN_FINGER_AREA:
+def _piece(skin: NDArray[np.bool_], top: int, left: int) -> list[_Tip]:
+    """A piece as a fingertip, whose distal phalanx is kept; none where it is too small."""
+    area = int(skin.sum())
+    if area < MIN_FINGER_AREA:
         return []
-    profile = ndimage.gaussian_filter1d(piece.sum(axis=0).astype(np.float64), 2.0)
-    fingers = min(max(round(piece.shape[1] / MAX_FINGER_WIDTH), 1), count)
-    cuts = [0]
-    for k in range(1, fingers):
-        middle, reach = piece.shape[1] * k // fingers, piece.shape[1] // (3 * fingers)
-        window = profile[middle - reach : middle + reach]
-        cuts.append(middle - reach + int(window.argmin()))
-    cuts.append(piece.shape[1])
-    parts = []
-    for first, last in pairwise(cuts):
-        rows = np.flatnonzero(piece[:, first:last].any(axis=1))
-        area = int(piece[:, first:last].sum())
-        if area < MIN_FINGER_AREA or last - first < MIN_FINGER_WIDTH:
-            continue
-        head, foot = top + int(rows[0]), top + int(rows[-1]) + 1
-        bottom = min(foot, head + round(PHALANX_RATIO * (last - first)))
-        skin = piece[rows[0] : rows[-1] + 1, first:last]
-        parts.append(_Tip(head, bottom, left + first, left + last, area, skin))
-    return parts
+    rows, columns = np.flatnonzero(skin.any(axis=1)), np.flatnonzero(skin.any(axis=0))
+    skin = skin[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, width = skin.shape
+    if width < MIN_FINGER_WIDTH:
+        return []
+    head, side = top + int(rows[0]), left + int(columns[0])
+    bottom = head + min(height, round(PHALANX_RATIO * width))
+    return [_Tip(head, bottom, side, side + width, area, skin)]
+
+
+def _valley(skin: NDArray[np.bool_]) -> tuple[float, int]:
+    """Where a piece is lowest between two heights: share of the lower height, column."""
+    profile = ndimage.gaussian_filter1d(skin.sum(axis=0).astype(np.float64), 2.0)
+    before = np.maximum.accumulate(profile)
+    after = np.maximum.accumulate(profile[::-1])[::-1]
+    share = profile / np.minimum(before, after)
+    inner = share[MIN_FINGER_WIDTH:-MIN_FINGER_WIDTH]
+    if not len(inner):
+        return 1.0, 0
+    return float(inner.min()), MIN_FINGER_WIDTH + int(inner.argmin())
 
 
 def _below(piece: _Tip, tip: _Tip) -> bool:
