@@ -44,8 +44,9 @@ def place(
 ) -> Placement:
     """Places every partition on `replicas` shards, or on all where there are fewer.
 
-    No shard gets more than ceil(partitions * replicas / shards) partitions. Replicas of a
-    partition lie on different nodes while there are nodes left that hold none and have room.
+    No shard gets more than ceil(partitions * replicas / shards) partitions, but for the odd one
+    over where the last partitions' replicas must lie apart. Replicas of a partition lie on
+    different nodes while there are nodes that hold none.
 
     Raises:
         ValueError: without shards, or for shards of the same id.
@@ -77,14 +78,15 @@ def _first_with_room(
     taken = {slot.shard_id for slot in held}
     nodes = {slot.node for slot in held}
     free = [slot for slot in slots if slot.shard_id not in taken]
-    # With R replicas the last partitions can find every shard they are not on full; then the
-    # least loaded takes one more.
+    # Replicas apart matter more than the cap: a node that takes both with it loses data.
+    free = [slot for slot in free if slot.node not in nodes] or free
     room = [slot for slot in free if load[slot.shard_id] < cap]
     if not room:
+        # The last partitions can find every shard they may go to full: the least loaded
+        # takes one more.
         least = min(load[slot.shard_id] for slot in free)
         room = [slot for slot in free if load[slot.shard_id] == least]
-    apart = [slot for slot in room if slot.node not in nodes]
-    return max(apart or room, key=lambda slot: _weight(partition, slot.shard_id))
+    return max(room, key=lambda slot: _weight(partition, slot.shard_id))
 
 
 def _weight(partition: int, shard_id: str) -> tuple[int, str]:

@@ -100,7 +100,8 @@ class Store:
         self.database = database
         self._keys = keys
         with database.reading() as connection:
-            facts = dict(connection.execute(sa.select(meta.c.name, meta.c.value)).tuples().all())
+            rows = connection.execute(sa.select(meta.c.name, meta.c.value))
+            facts: dict[str, str] = {name: value for name, value in rows}  # noqa: C416
         if int(facts["schema_version"]) != SCHEMA_VERSION:
             raise RidgelineError(
                 ErrorCode.STORE_UNAVAILABLE,
@@ -354,25 +355,17 @@ class Store:
         size: dict[str, int] = {}
         with self.database.reading() as connection:
             for ids in _batches(encounter_ids):
-                owner.update(
-                    connection.execute(
-                        sa.select(memberships.c.encounter_id, memberships.c.subject_id).where(
-                            *_holding(at), memberships.c.encounter_id.in_(ids)
-                        )
-                    )
-                    .tuples()
-                    .all()
+                statement = sa.select(memberships.c.encounter_id, memberships.c.subject_id).where(
+                    *_holding(at), memberships.c.encounter_id.in_(ids)
                 )
+                owner |= {row.encounter_id: row.subject_id for row in connection.execute(statement)}
             for ids in _batches(set(owner.values())):
-                size.update(
-                    connection.execute(
-                        sa.select(memberships.c.subject_id, sa.func.count())
-                        .where(*_holding(at), memberships.c.subject_id.in_(ids))
-                        .group_by(memberships.c.subject_id)
-                    )
-                    .tuples()
-                    .all()
+                counted = (
+                    sa.select(memberships.c.subject_id, sa.func.count())
+                    .where(*_holding(at), memberships.c.subject_id.in_(ids))
+                    .group_by(memberships.c.subject_id)
                 )
+                size |= {row[0]: row[1] for row in connection.execute(counted)}
         return {e: SubjectOf(subject, size[subject]) for e, subject in owner.items()}
 
     def subject(self, subject_id: str, at: int) -> list[StoredEncounter]:
@@ -426,18 +419,22 @@ class Store:
             .order_by(order, encounters.c.encounter_id)
         )
         with self.database.reading() as connection:
-            rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement)
-            for row in rows:
-                if row.added <= after:
-                    yield GalleryChange(row.removed, row.partition, row.encounter_id, None)
-                    continue
-                template = self._open(row)
-                if template is None:
-                    raise RidgelineError(
-                        ErrorCode.SEQUENCE_UNAVAILABLE,
-                        f"the gallery as of sequence {upto} has been erased in part",
-                    )
-                yield GalleryChange(row.added, row.partition, row.encounter_id, template)
+            # Closed here however the reader leaves: PostgreSQL keeps a cursor open for it.
+            streaming = connection.execution_options(yield_per=ROWS_AT_ONCE)
+            with streaming.execute(statement) as rows:
+                for row in rows:
+                    yield self._change(row, after, upto)
+
+    def _change(self, row: sa.Row[tuple[object, ...]], after: int, upto: int) -> GalleryChange:
+        if row.added <= after:
+            return GalleryChange(row.removed, row.partition, row.encounter_id, None)
+        template = self._open(row)
+        if template is None:
+            raise RidgelineError(
+                ErrorCode.SEQUENCE_UNAVAILABLE,
+                f"the gallery as of sequence {upto} has been erased in part",
+            )
+        return GalleryChange(row.added, row.partition, row.encounter_id, template)
 
     def _open(self, row: sa.Row[tuple[object, ...]]) -> EncounterTemplate | None:
         """The template of an encounter row; None once it was erased."""
