@@ -49,8 +49,9 @@ class GallerySource(Protocol):
     ) -> Iterator[GalleryChange]:
         """Changes of `partitions` with `after < sequence <= upto`, in sequence order.
 
-        An encounter that was added and removed again within the span may be left out, so
-        reading from 0 costs what is there now, not what ever was.
+        An encounter that was added and removed again within the span comes as its removal
+        alone; read from 0 on, it does not come at all, so that loading costs what is there
+        now, not what ever was.
         """
         ...
 
@@ -170,7 +171,7 @@ class _State:
         delta: what came since; few rows, packed anew with every change.
         delta_changes: the delta's additions, to pack them again.
         sequence: applied so far.
-        base_sequence: at which the base was packed; earlier ones cannot be shown.
+        earliest: sequence that can be shown; what was there only before is not known here.
         rows: row of each encounter, base first, then delta.
     """
 
@@ -178,7 +179,7 @@ class _State:
     delta: _Layer
     delta_changes: list[GalleryChange]
     sequence: int
-    base_sequence: int
+    earliest: int
     rows: dict[str, int]
 
 
@@ -226,6 +227,9 @@ class Shard:
                 raise RidgelineError(
                     ErrorCode.SEQUENCE_UNAVAILABLE, f"the store has not reached {sequence} here"
                 )
+            if state.sequence == 0:
+                self._state = self._load(sequence)
+                return
             changes = self._source.changes(self.partitions, after=state.sequence, upto=sequence)
             self._state = self._apply(state, list(changes), sequence)
 
@@ -251,10 +255,10 @@ class Shard:
             raise RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "a partition is not placed here")
         self.catch_up(request.sequence)
         state = self._state
-        if request.sequence < state.base_sequence:
+        if request.sequence < state.earliest:
             raise RidgelineError(
                 ErrorCode.SEQUENCE_UNAVAILABLE,
-                f"sequence {request.sequence} has been folded away here",
+                f"sequence {request.sequence} cannot be shown here any more",
             )
         layers = (state.base, state.delta)
         visible = _visible(layers, request.partitions, request.sequence)
@@ -317,12 +321,17 @@ class Shard:
         rows = dict(state.rows) | {
             c.encounter_id: base_rows + len(state.delta_changes) + i for i, c in enumerate(added)
         }
+        earliest = state.earliest
         for change in changes:
             if change.template is None:
-                row = rows[change.encounter_id]
+                row = rows.get(change.encounter_id, -1)
+                if row < 0:
+                    # It came and went since; only from its removal on is nothing missing.
+                    earliest = max(earliest, change.sequence)
+                    continue
                 layer, at = (base, row) if row < base_rows else (delta, row - base_rows)
                 layer.removed[at] = change.sequence
-        return _State(base, delta, pending, sequence, state.base_sequence, rows)
+        return _State(base, delta, pending, sequence, earliest, rows)
 
 
 def _index(base: _Layer) -> dict[str, int]:

@@ -19,7 +19,7 @@ from cluster.executors.interface import (
     ShardReport,
 )
 from cluster.executors.results import prepared_or_error
-from cluster.placement import Placement, Slot, place
+from cluster.placement import Slot, place
 from cluster.routing import Router
 from cluster.source import StoreSource
 from cluster.store import Store
@@ -37,8 +37,8 @@ class InProcessExecutor:
         self._config = config
         self._store = store
         count = config.shards or max(2, os.cpu_count() or 1)
-        slots = [Slot(f"shard-{i}", "local") for i in range(count)]
-        self._placement: Placement = place(store.partitions, slots, replicas=config.replicas)
+        self._slots = [Slot(f"shard-{i}", "local") for i in range(count)]
+        self._placement = place(store.partitions, self._slots, replicas=config.replicas)
         self._shards: dict[str, Shard] = {}
         self._threads = ThreadPoolExecutor(count, thread_name_prefix="shard")
         self._extractors = ThreadPoolExecutor(
@@ -51,9 +51,9 @@ class InProcessExecutor:
         """See `Executor.start`."""
         source = StoreSource(self._store)
         backend = load_backend(self._config.backend)
-        for shard_id in sorted({s for shards in self._placement.replicas for s in shards}):
-            partitions = self._placement.partitions_of(shard_id)
-            self._shards[shard_id] = Shard(shard_id, partitions, source, backend)
+        for slot in self._slots:
+            partitions = self._placement.partitions_of(slot.shard_id)
+            self._shards[slot.shard_id] = Shard(slot.shard_id, partitions, source, backend)
         loop = asyncio.get_running_loop()
         await asyncio.gather(
             *(loop.run_in_executor(self._threads, shard.load) for shard in self._shards.values())

@@ -410,8 +410,8 @@ class Store:
         added = encounters.c.added
         removed = encounters.c.removed
         appeared = sa.and_(added > after, added <= upto, sa.or_(removed.is_(None), removed > upto))
-        went = sa.and_(added <= after, removed > after, removed <= upto)
-        order = sa.case((added > after, added), else_=removed)
+        went = sa.and_(sa.literal(after > 0), removed > after, removed <= upto)
+        order = sa.case((went, removed), else_=added)
         statement = (
             sa.select(encounters, subjects.c.wrapped_key)
             .join(subjects, subjects.c.subject_id == encounters.c.sealed_for)
@@ -423,10 +423,10 @@ class Store:
             streaming = connection.execution_options(yield_per=ROWS_AT_ONCE)
             with streaming.execute(statement) as rows:
                 for row in rows:
-                    yield self._change(row, after, upto)
+                    yield self._change(row, upto)
 
-    def _change(self, row: sa.Row[tuple[object, ...]], after: int, upto: int) -> GalleryChange:
-        if row.added <= after:
+    def _change(self, row: sa.Row[tuple[object, ...]], upto: int) -> GalleryChange:
+        if row.removed is not None and row.removed <= upto:
             return GalleryChange(row.removed, row.partition, row.encounter_id, None)
         template = self._open(row)
         if template is None:

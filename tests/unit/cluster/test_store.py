@@ -172,6 +172,10 @@ def test_changes_tell_what_a_shard_needs(store: Store) -> None:
     assert [(c.sequence, c.encounter_id) for c in now] == [(1, "e0"), (3, "e2"), (4, "e3")]
     later = list(store.changes(every, after=4, upto=5))
     assert [(c.sequence, c.encounter_id, c.template) for c in later] == [(5, "e1", None)]
+    enrol(store, 5, "s5", "e5")
+    store.remove_encounter("e5")
+    passing = list(store.changes(every, after=5, upto=7))
+    assert [(c.sequence, c.encounter_id, c.template) for c in passing] == [(7, "e5", None)]
     by_partition = [c for p in every for c in store.changes([p], after=0, upto=5)]
     assert sorted(c.encounter_id for c in by_partition) == ["e0", "e2", "e3"]
     with pytest.raises(RidgelineError, match="SEQUENCE_UNAVAILABLE"):
