@@ -86,7 +86,7 @@ def extract(image: FingerImage, *, threads: int = 1) -> Minutiae:
     return _minutiae(at[order] + offset, values[:, order], width, height)
 
 
-def foreground(padded: NDArray[np.uint8]) -> tuple[slice, slice] | None:
+def foreground(pixels: NDArray[np.uint8]) -> tuple[slice, slice] | None:
     """Rows and columns that hold every pixel in a contrasty neighbourhood, with a margin.
 
     None where there is no such pixel: the image is blank.
@@ -94,7 +94,7 @@ def foreground(padded: NDArray[np.uint8]) -> tuple[slice, slice] | None:
     They begin and end at multiples of 32, so that every pixel keeps its place in the network's
     coarser grids whatever is cropped away.
     """
-    grey = padded.astype(np.float32)
+    grey = pixels.astype(np.float32)
     mean = uniform_filter(grey, 17)
     variance = uniform_filter(grey * grey, 17) - mean * mean
     ridges = variance >= FOREGROUND_DEVIATION**2
