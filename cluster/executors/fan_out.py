@@ -25,8 +25,10 @@ async def fan_out(search: GallerySearch, router: Router, ask: Ask, replicas: int
     """Searches every partition through `ask`, failing over by the router's instructions.
 
     Raises:
-        RidgelineError: CANCELLED passes through; DEADLINE_EXCEEDED when nothing was answered
-            in time; the last failure when nothing was answered for another reason.
+        RidgelineError: CANCELLED passes through; SEQUENCE_UNAVAILABLE when that is why a
+            partition has no answer, since a newer sequence may have; DEADLINE_EXCEEDED when
+            nothing was answered in time; the last failure when nothing was answered for
+            another reason.
     """
     deadline = time.monotonic() + search.timeout_s
     answers: list[ShardAnswer] = []
@@ -59,7 +61,8 @@ async def fan_out(search: GallerySearch, router: Router, ask: Ask, replicas: int
         for task in pending:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
-    if not answers and failure is not None:
+    superseded = failure is not None and failure.code is ErrorCode.SEQUENCE_UNAVAILABLE
+    if failure is not None and router.unsearched and (superseded or not answers):
         raise failure
     return _together(search, answers, router.unsearched)
 

@@ -194,7 +194,8 @@ class RayExecutor:
 
     async def _all(self, references: list[Any], timeout_s: float) -> list[Any]:
         try:
-            return await asyncio.wait_for(asyncio.gather(*map(_awaited, references)), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await asyncio.gather(*map(_awaited, references))
         except TimeoutError:
             raise RidgelineError(
                 ErrorCode.SHARD_UNAVAILABLE, f"the cluster was not ready within {timeout_s:.0f} s"

@@ -476,4 +476,4 @@ def _conflict(detail: str) -> RidgelineError:
 
 
 def _no_subject() -> RidgelineError:
-    return RidgelineError(ErrorCode.SUBJECT_NOT_FOUND, "no such subject", field="subject_id")
+    return RidgelineError(ErrorCode.SUBJECT_NOT_FOUND, "", field="subject_id")

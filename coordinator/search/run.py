@@ -26,11 +26,15 @@ from coordinator.search.plan import (
     stage_budget,
 )
 from workers.biometrics.model import Submission
+from workers.errors import ErrorCode, RidgelineError
 from workers.matching.parameters import PARAMETERS, MeasuredLoss
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.search import measured_loss
 from workers.matching.template import EncounterTemplate
 from workers.prepare import PreparedSubmission
+
+SEQUENCE_TRIES = 4
+"""Newest sequences that a search asks for before it gives up."""
 
 Remaining = Callable[[], float]
 """Seconds left of the call's deadline."""
@@ -95,20 +99,10 @@ class Searcher:
         Raises:
             RidgelineError: COVERAGE_TOO_LOW, SEQUENCE_UNAVAILABLE, DEADLINE_EXCEEDED.
         """
-        sequence = choose_sequence(await self._gallery.sequence(), options.min_sequence)
         if not template.fingers:
-            return await self._unsearchable(sequence)
+            return await self._unsearchable(await self._sequence(options))
         probe = await asyncio.to_thread(prepare_probe, template)
-        answer = await self._executor.search(
-            GallerySearch(
-                search_id=search_id,
-                probe=probe,
-                sequence=sequence,
-                limit=partition_limit(options.max_candidates),
-                exhaustive=options.exhaustive,
-                timeout_s=stage_budget(remaining()),
-            )
-        )
+        answer = await self._ask(search_id, probe, options, remaining)
         started = time.perf_counter()
         share = await self._share(answer)
         require_coverage(share, self._required_coverage, allow_partial=options.allow_partial)
@@ -130,6 +124,34 @@ class Searcher:
             stage_seconds=seconds,
             screen_loss=measured_loss(probe) if consolidated < screened else None,
         )
+
+    async def _ask(
+        self, search_id: str, probe: Probe, options: SearchOptions, remaining: Remaining
+    ) -> GalleryAnswer:
+        """The shards' answer at the newest sequence, which may be gone before they get to it.
+
+        A shard drops what was erased or folds its delta into its base while the question is
+        on its way; then a newer sequence is asked for, within the deadline.
+        """
+        tries = SEQUENCE_TRIES
+        while True:
+            tries -= 1
+            search = GallerySearch(
+                search_id=search_id,
+                probe=probe,
+                sequence=await self._sequence(options),
+                limit=partition_limit(options.max_candidates),
+                exhaustive=options.exhaustive,
+                timeout_s=stage_budget(remaining()),
+            )
+            try:
+                return await self._executor.search(search)
+            except RidgelineError as error:
+                if error.code is not ErrorCode.SEQUENCE_UNAVAILABLE or not tries:
+                    raise
+
+    async def _sequence(self, options: SearchOptions) -> int:
+        return choose_sequence(await self._gallery.sequence(), options.min_sequence)
 
     async def _leads(
         self, answer: GalleryAnswer, share: SearchedShare, max_candidates: int

@@ -135,6 +135,19 @@ def test_a_failing_shard_is_made_up_for_or_named(replicas: int) -> None:
     assert len(answer.partitions) + len(lost) == PARTITIONS
 
 
+def test_a_sequence_that_is_gone_is_said_so() -> None:
+    """A newer one may have a whole answer, so no partial one is given."""
+    placement = place(PARTITIONS, [Slot("a", "n1"), Slot("b", "n2")])
+    ask = fails(ErrorCode.SEQUENCE_UNAVAILABLE)
+
+    async def asked(shard_id: str, request: ShardRequest) -> ShardAnswer:
+        return ask(shard_id, request)
+
+    with pytest.raises(RidgelineError) as caught:
+        asyncio.run(fan_out(search(0, 1), Router(placement, {"a", "b"}), asked, replicas=1))
+    assert caught.value.code is ErrorCode.SEQUENCE_UNAVAILABLE
+
+
 def test_a_silent_shard_runs_into_the_deadline() -> None:
     placement = place(PARTITIONS, [Slot("a", "n1")])
 
