@@ -18,7 +18,7 @@ NAMESPACE = "ridgeline"
 
 GCS_RECONNECT_TIMEOUT_S = 3600
 """How long our processes go on without Ray's GCS. At Ray's own default the driver exits after
-60 s (measured on Ray 2.60, DESIGN section 5)."""
+60 s (measured on Ray 2.60)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from workers.biometrics.model import FingerImage, Minutiae, MinutiaKind
 
 THRESHOLD: Final = 0.30
 """Lowest LEADER quality of a minutia. Its authors' 0.60 loses minutiae that matching wants
-(DESIGN section 3)."""
+(docs/decisions/0002)."""
 
 Y_OFFSET_PX: Final = 1.0
 """LEADER's minutiae lie this far below MINDTCT's (2,485 common minutiae of FVC2002 DB1_B and

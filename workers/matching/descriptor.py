@@ -66,8 +66,14 @@ def describe_finger(sample: FingerSample) -> FingerTemplate:
 
 def describe_minutiae(minutiae: Minutiae) -> NDArray[np.int8]:
     """Descriptors of every minutia, int8 (n, 64), length about 127; all 0 where no neighbour."""
-    mean, matrix = _projection()
-    vectors = (np.sqrt(cylinders(minutiae)) - mean) @ matrix
+    return project(cylinders(minutiae), *_projection())
+
+
+def project(
+    of: NDArray[np.float32], mean: NDArray[np.float32], matrix: NDArray[np.float32]
+) -> NDArray[np.int8]:
+    """Descriptors of cylinders (n, size) by a projection: mean (size,), matrix (size, d)."""
+    vectors = (np.sqrt(of) - mean) @ matrix
     length = np.sqrt((vectors * vectors).sum(axis=1, keepdims=True))
     scaled = np.rint(vectors * (_P.scale / np.maximum(length, np.float32(1e-9))))
     return np.asarray(np.clip(scaled, -127, 127), np.int8)
