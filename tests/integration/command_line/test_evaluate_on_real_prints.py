@@ -21,14 +21,6 @@ FNMR_KEYS = {"0.01", "0.001", "0.0001"}
 
 
 @pytest.fixture(scope="module")
-def data() -> Path:
-    folder = os.environ.get("RIDGELINE_DATA")
-    if not folder:
-        pytest.skip("RIDGELINE_DATA is not set: no real prints to evaluate on")
-    return Path(folder)
-
-
-@pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     kept = os.environ.get("RIDGELINE_CACHE")
     return Path(kept) / "extractions" if kept else tmp_path_factory.mktemp("extractions")

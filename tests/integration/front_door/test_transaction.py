@@ -2,39 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from protos.ridgeline.v1 import identification_pb2, types_pb2
+from tests.bookings import BOOKED, booking, image
 from tests.integration.front_door.support import PURPOSE, running
 from workers.biometrics.images import encode_png
-from workers.biometrics.itl import BookingPrint, build_booking, write_transaction
-from workers.biometrics.model import FingerImage, FingerPosition, Impression
 from workers.errors import ErrorCode, RidgelineError
-from workers.synthesis.images import impression
-from workers.synthesis.population import Person
-from workers.synthesis.ridges import Master, master
-
-PERSON = Person(7, 0)
-FINGERS = (FingerPosition.RIGHT_INDEX, FingerPosition.LEFT_INDEX)
-
-
-@cache
-def _master(finger: FingerPosition) -> Master:
-    return master(PERSON, finger)
-
-
-def _image(finger: FingerPosition, session: int) -> FingerImage:
-    return impression(PERSON, finger, session, ridges=_master(finger))
-
-
-def _booking(session: int) -> bytes:
-    prints = [BookingPrint(f, Impression.PLAIN, _image(f, session)) for f in FINGERS]
-    return write_transaction(
-        build_booking(prints, originating_agency="NY0303000", control_number="BOOK-1")
-    )
 
 
 def test_a_booking_finds_its_person_once(tmp_path: Path) -> None:
@@ -43,15 +19,15 @@ def test_a_booking_finds_its_person_once(tmp_path: Path) -> None:
             position=int(finger),
             impression=types_pb2.IMPRESSION_PLAIN,
             format=types_pb2.PRINT_FORMAT_PNG,
-            data=encode_png(_image(finger, 0)),
+            data=encode_png(image(finger, 0)),
             resolution_ppi=500.0,
         )
-        for finger in FINGERS
+        for finger in BOOKED
     ]
-    booking = _booking(session=1)
+    submitted = booking(session=1)
     with running(tmp_path) as server, server.client() as client:
         client.enroll(enrolled, subject_id="S0")
-        answer = client.identify(booking, purpose=PURPOSE)
+        answer = client.identify(submitted, purpose=PURPOSE)
         assert [c.subject_id for c in answer.candidates] == ["S0"]
         assert answer.outcome in (
             identification_pb2.OUTCOME_CANDIDATES,
@@ -60,9 +36,9 @@ def test_a_booking_finds_its_person_once(tmp_path: Path) -> None:
         assert (answer.origin.ori, answer.origin.tcn) == ("NY0303000", "BOOK-1")
         assert [f.source for f in answer.fingers] == ["Type-14 record 3", "Type-14 record 4"]
         assert all(finger.HasField("nfiq2") for finger in answer.fingers)
-        assert client.identify(booking, purpose=PURPOSE).replayed
+        assert client.identify(submitted, purpose=PURPOSE).replayed
         with pytest.raises(RidgelineError) as caught:
-            client.identify(booking, purpose=PURPOSE, origin=types_pb2.Origin(ori="TX0000000"))
+            client.identify(submitted, purpose=PURPOSE, origin=types_pb2.Origin(ori="TX0000000"))
         assert (caught.value.code, caught.value.field) == (ErrorCode.INVALID_FIELD, "origin.ori")
         record = server.audit("Identify")[0]
         assert (record["ori"], record["tcn"]) == ("NY0303000", "BOOK-1")
@@ -70,7 +46,7 @@ def test_a_booking_finds_its_person_once(tmp_path: Path) -> None:
 
 def test_a_transaction_of_a_foreign_agency_is_refused(tmp_path: Path) -> None:
     with running(tmp_path) as server, server.client("searcher") as client:
-        foreign = _booking(session=0).replace(b"NY0303000", b"TX0303000")
+        foreign = booking(session=0).replace(b"NY0303000", b"TX0303000")
         with pytest.raises(RidgelineError) as caught:
             client.identify(foreign, purpose=PURPOSE)
         assert (caught.value.code, caught.value.field) == (ErrorCode.NOT_PERMITTED, "origin.ori")

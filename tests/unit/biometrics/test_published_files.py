@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -28,14 +27,6 @@ from workers.biometrics.model import (
 from workers.biometrics.templates import incits378, iso19794_2, read_template
 
 pytestmark = pytest.mark.real_data
-
-
-@pytest.fixture(scope="module")
-def data() -> Path:
-    root = os.environ.get("RIDGELINE_DATA")
-    if not root:
-        pytest.skip("RIDGELINE_DATA is not set: no real prints to read")
-    return Path(root)
 
 
 TRANSACTIONS = {
