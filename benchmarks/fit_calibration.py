@@ -35,12 +35,11 @@ TAIL = 200
 WIDENING = 2.0
 """Spread of the logarithm of real impostor scores, as a multiple of generated ones.
 
-Generated impostors are too kind: on 20,589 real impostor pairs (FVC2002 DB1-DB4 B sets,
+Generated impostors are too kind: on 57,024 real impostor pairs (FVC2002 DB1-DB4 B sets,
 Neurotechnology CrossMatch and UareU) a curve fitted on them as they are claims a rate of 0.1 %
-where 0.7 % was measured. With 1.5 it claims 0.1 % where 0.16 % was measured, with 1.8 0.04 %,
-with 2.0 0.02 %. At 2.0 these sets have no more false matches than claimed at 10 %, 1 % and
-0.1 %, but for DB4 (1.7 times as many at 0.1 %), which is synthetic, and for UareU when only the
-same finger of different persons is compared (1.5 times as many at 1 %, 1,920 pairs).
+where 0.40 % was measured; with 1.5 it claims 0.1 % where 0.04 % was measured, with 2.0 0.01 %.
+At 2.0 no set has more false matches than claimed at 10 % and 1 %, and only DB4, which is
+synthetic, at 0.1 % (`benchmarks.calibration_claims`).
 """
 
 KNOTS_PER_DECADE = 8
