@@ -48,8 +48,7 @@ class HealthWatcher:
             yield
         finally:
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.gather(task, return_exceptions=True)
             await self.servicer.enter_graceful_shutdown()
 
     async def _watch(self) -> None:

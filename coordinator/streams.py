@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
@@ -46,8 +45,7 @@ async def concurrently(
         await feeder
     finally:
         feeder.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await feeder
+        await asyncio.gather(feeder, return_exceptions=True)
 
 
 class _End:

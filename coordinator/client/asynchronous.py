@@ -90,7 +90,7 @@ class AsyncRidgelineClient:
             exhaustive=exhaustive,
             min_gallery_sequence=min_gallery_sequence,
         )
-        with _typed_errors():
+        with typed_errors():
             return await self._identification.Identify(
                 fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)
             )
@@ -107,7 +107,7 @@ class AsyncRidgelineClient:
         Args:
             timeout_s: for the whole stream; None sets no limit but the server's for each search.
         """
-        with _typed_errors():
+        with typed_errors():
             async for answer in self._identification.IdentifyStream(
                 _each(requests), timeout=timeout_s
             ):
@@ -126,7 +126,7 @@ class AsyncRidgelineClient:
         request = identification_pb2.VerifyRequest(
             submission=submission(prints), subject_id=subject_id, purpose=purpose, origin=origin
         )
-        with _typed_errors():
+        with typed_errors():
             return await self._identification.Verify(
                 fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)
             )
@@ -149,7 +149,7 @@ class AsyncRidgelineClient:
             origin=origin,
             encounter_id=encounter_id,
         )
-        with _typed_errors():
+        with typed_errors():
             return await self._identification.Explain(
                 fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)
             )
@@ -164,7 +164,7 @@ class AsyncRidgelineClient:
     ) -> gallery_pb2.EnrollResponse:
         """Adds an encounter; without `subject_id` to a new subject."""
         request = enroll_request(prints, subject_id=subject_id, encounter_id=encounter_id)
-        with _typed_errors():
+        with typed_errors():
             return await self._gallery.Enroll(
                 fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)
             )
@@ -181,7 +181,7 @@ class AsyncRidgelineClient:
             timeout_s: for the whole stream; None sets no limit but the server's for each one.
         """
         stream = _enroll_stream(requests)
-        with _typed_errors():
+        with typed_errors():
             return await self._gallery.EnrollStream(stream, timeout=timeout_s)
 
     async def get_subject(
@@ -189,7 +189,7 @@ class AsyncRidgelineClient:
     ) -> gallery_pb2.GetSubjectResponse:
         """What the gallery holds of a subject."""
         request = gallery_pb2.GetSubjectRequest(subject_id=subject_id, purpose=purpose)
-        with _typed_errors():
+        with typed_errors():
             return await self._gallery.GetSubject(request, timeout=self._timeout(timeout_s))
 
     async def remove_encounter(
@@ -197,7 +197,7 @@ class AsyncRidgelineClient:
     ) -> gallery_pb2.RemoveEncounterResponse:
         """Removes one encounter."""
         request = gallery_pb2.RemoveEncounterRequest(encounter_id=encounter_id, reason=reason)
-        with _typed_errors():
+        with typed_errors():
             return await self._gallery.RemoveEncounter(request, timeout=self._timeout(timeout_s))
 
     async def remove_subject(
@@ -205,12 +205,12 @@ class AsyncRidgelineClient:
     ) -> gallery_pb2.RemoveSubjectResponse:
         """Removes a subject with all its encounters."""
         request = gallery_pb2.RemoveSubjectRequest(subject_id=subject_id, reason=reason)
-        with _typed_errors():
+        with typed_errors():
             return await self._gallery.RemoveSubject(request, timeout=self._timeout(timeout_s))
 
     async def status(self, *, timeout_s: float | None = None) -> operations_pb2.GetStatusResponse:
         """The state of the cluster."""
-        with _typed_errors():
+        with typed_errors():
             return await self._operations.GetStatus(
                 operations_pb2.GetStatusRequest(), timeout=self._timeout(timeout_s)
             )
@@ -237,11 +237,20 @@ class AsyncRidgelineClient:
 
 
 @contextlib.contextmanager
-def _typed_errors() -> Iterator[None]:
+def typed_errors() -> Iterator[None]:
+    """Around every await of a call; also makes good a cancellation that gRPC lost.
+
+    grpc.aio returns the response, as if nothing had happened, when the task is cancelled in the
+    moment in which the call ends.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
     try:
         yield
     except grpc.RpcError as error:
         raise ridgeline_error(error) from None
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 async def _each(items: Iterable[Item] | AsyncIterable[Item]) -> AsyncIterator[Item]:

@@ -26,6 +26,14 @@ KEYS = {
     "stage_seconds",
     "report",
 }
+START = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("coordinator", run_name="__main__", alter_sys=True)
+"""
+"""``python -m coordinator`` that hears interrupts: a shell without job control starts its
+background jobs deaf to them, and what those start inherits that."""
+
 COVERAGE = {"partitions_searched", "partitions_total", "subjects_searched", "subjects_total"}
 
 
@@ -36,7 +44,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def demo(tmp_path: Path, cache: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "coordinator", "demo", "--json", "--output", str(tmp_path)],
+        [sys.executable, "-c", START, "demo", "--json", "--output", str(tmp_path)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
