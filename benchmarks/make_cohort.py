@@ -15,7 +15,7 @@ import numpy as np
 import workers.matching
 from workers.biometrics.model import FINGERS, FingerSample, Impression, Minutiae
 from workers.matching.descriptor import describe_finger
-from workers.matching.parameters import COHORT_FILE
+from workers.matching.parameters import COHORT_FILE, PARAMETERS
 from workers.matching.similarity import sectors
 from workers.matching.template import FingerTemplate
 from workers.synthesis.templates import generate_subject
@@ -28,13 +28,15 @@ DATA = Path(workers.matching.__file__).parent / "data"
 def main() -> None:
     """Generates and writes the cohort."""
     rng = np.random.default_rng(SEED)
-    fingers = [_cohort_finger(i, rng) for i in range(FINGERS_MADE)]
+    limit = PARAMETERS.descriptor.gallery_minutiae_max
+    fingers = [_cohort_finger(i, rng).cut(limit) for i in range(FINGERS_MADE)]
     counts = np.array([len(finger) for finger in fingers], np.uint8)
     np.savez_compressed(
         DATA / COHORT_FILE,
         descriptors=np.concatenate([finger.descriptors for finger in fingers]),
         sectors=np.concatenate([sectors(finger.angle) for finger in fingers]).astype(np.uint8),
         counts=counts,
+        sketches=np.stack([finger.sketch for finger in fingers]),
     )
     print(f"{len(fingers)} fingers, {counts.sum()} minutiae, {np.percentile(counts, (0, 50, 100))}")
 

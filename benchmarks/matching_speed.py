@@ -19,7 +19,7 @@ from workers.matching.backends import load_backend
 from workers.matching.descriptor import describe_encounter, describe_finger
 from workers.matching.probe import prepare_probe
 from workers.matching.search import search_partitions
-from workers.matching.template import EncounterTemplate, FingerTemplate
+from workers.matching.template import FingerTemplate
 from workers.matching.verify import compare_all
 from workers.synthesis.templates import generate_population
 
@@ -44,10 +44,10 @@ def main() -> None:
         minutiae = np.mean([len(s.minutiae) for s in samples])
         print(f"describe a {name} finger of {minutiae:.0f}: {seconds / 10 * 1e3:.1f} ms")
 
-    small = [cut(person, GALLERY_MINUTIAE) for person in persons]
+    small = [person.cut(GALLERY_MINUTIAE) for person in persons]
     packed = backend.pack([small[i % MADE] for i in range(subjects)])
-    probe = prepare_probe(cut(persons[0], PROBE_MINUTIAE))
-    seconds = best_of(lambda: backend.screen(probe, packed, lambda: None))
+    probe = prepare_probe(persons[0].cut(PROBE_MINUTIAE))
+    seconds = best_of(lambda: backend.screen(probe, packed, np.arange(subjects), lambda: None))
     size = f"{PROBE_MINUTIAE} x {GALLERY_MINUTIAE} minutiae"
     print(f"screen, {size}: {10 * subjects / seconds:,.0f} fingers/s")
     rows = np.arange(min(subjects, 200))
@@ -71,25 +71,6 @@ def main() -> None:
 def describe_all(samples: Sequence[FingerSample]) -> list[FingerTemplate]:
     """Describes prints one by one."""
     return [describe_finger(sample) for sample in samples]
-
-
-def cut(template: EncounterTemplate, minutiae: int) -> EncounterTemplate:
-    """The first so many minutiae of every finger."""
-
-    def head(finger: FingerTemplate) -> FingerTemplate:
-        part = slice(0, minutiae)
-        return FingerTemplate(
-            finger.position,
-            finger.impression,
-            finger.x[part],
-            finger.y[part],
-            finger.angle[part],
-            finger.kind[part],
-            finger.quality[part],
-            finger.descriptors[part],
-        )
-
-    return EncounterTemplate(tuple(map(head, template.fingers)), template.parameters_hash)
 
 
 def best_of(work: Callable[[], object], times: int = 5) -> float:

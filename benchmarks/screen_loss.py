@@ -118,7 +118,9 @@ class Screen:
         return np.asarray((background[None, :] > mated[:, None]).sum(axis=1))
 
     def _screened(self, probe: Probe, gallery: PackedGallery) -> NDArray[np.int32]:
-        return np.asarray(self._backend.screen(probe, gallery, lambda: None))
+        return np.asarray(
+            self._backend.screen(probe, gallery, np.arange(gallery.rows), lambda: None)
+        )
 
 
 def _person(fingers: list[FingerTemplate]) -> EncounterTemplate:

@@ -70,7 +70,7 @@ class ShardRequest:
         partitions: to search; all must be placed on this shard.
         sequence: the exact gallery sequence to answer at.
         limit: hits to return from each partition at most.
-        exhaustive: consolidate every row instead of the screen's best.
+        exhaustive: leave the sketch out, so that every row is screened.
         timeout_s: budget for this attempt, seconds from its arrival.
     """
 
@@ -102,12 +102,14 @@ class PartitionAnswer:
     """What one partition answered at the requested sequence.
 
     Attributes:
+        sketched: encounters that the sketch compared; 0 where it was left out.
         screened: encounters that the screen compared.
         consolidated: encounters that consolidation compared.
         hits: best first, ties by encounter id.
     """
 
     partition: int
+    sketched: int
     screened: int
     consolidated: int
     hits: tuple[EncounterHit, ...]
@@ -300,6 +302,8 @@ class Shard:
         changes = (
             list(self._source.changes(self.partitions, after=0, upto=sequence)) if sequence else []
         )
+        # Partitions lie side by side, so that their sketches are compared in whole blocks.
+        changes.sort(key=lambda change: change.partition)
         base = _Layer.of(self._backend, changes)
         delta = _Layer.of(self._backend, [])
         return _State(base, delta, [], sequence, sequence, _index(base))
@@ -364,4 +368,4 @@ def _partition_answer(partition: int, rows: RowsAnswer, ids: list[str]) -> Parti
         for row, fused, scores in zip(rows.rows, rows.fused, rows.finger_scores, strict=True)
     ]
     hits.sort(key=lambda hit: (-hit.fused_score, hit.encounter_id))
-    return PartitionAnswer(partition, rows.screened, rows.consolidated, tuple(hits))
+    return PartitionAnswer(partition, rows.sketched, rows.screened, rows.consolidated, tuple(hits))

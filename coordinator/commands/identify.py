@@ -23,7 +23,7 @@ from coordinator.messages import to_plain
 @click.option(
     "--allow-partial", is_flag=True, help="Answer even if part of the gallery cannot be searched."
 )
-@click.option("--exhaustive", is_flag=True, help="Compare everybody in every stage.")
+@click.option("--exhaustive", is_flag=True, help="Leave the sketch out: screen everybody.")
 @json_flag
 @connected_for_a_purpose
 def command(

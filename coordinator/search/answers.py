@@ -31,6 +31,7 @@ _BANDS: Mapping[Band, identification_pb2.CandidateBand] = {
 
 _STAGES: Mapping[str, identification_pb2.Stage] = {
     "extract": identification_pb2.STAGE_EXTRACT,
+    "sketch": identification_pb2.STAGE_SKETCH,
     "screen": identification_pb2.STAGE_SCREEN,
     "consolidate": identification_pb2.STAGE_CONSOLIDATE,
     "merge": identification_pb2.STAGE_MERGE,
@@ -74,26 +75,28 @@ def finger_score(
 
 
 def stage_reports(
-    seconds: Mapping[str, float], compared: Mapping[str, int], screen_loss: MeasuredLoss | None
+    seconds: Mapping[str, float],
+    compared: Mapping[str, int],
+    losses: Mapping[str, MeasuredLoss],
 ) -> list[identification_pb2.StageReport]:
     """The stages that ran, in their order.
 
     Args:
         seconds: wall time by stage name.
         compared: encounters by stage name.
-        screen_loss: what the screen's cut was measured to lose; None where it cut nobody.
+        losses: what a stage's cut was measured to lose, where it dropped somebody.
     """
-    reports = [
-        identification_pb2.StageReport(
+    reports = []
+    for name in _STAGES:
+        if name not in seconds:
+            continue
+        report = identification_pb2.StageReport(
             stage=_STAGES[name], compared=compared.get(name, 0), seconds=seconds[name]
         )
-        for name in _STAGES
-        if name in seconds
-    ]
-    for report in reports:
-        if screen_loss is not None and report.stage == identification_pb2.STAGE_SCREEN:
-            report.measured_loss = screen_loss.lost / screen_loss.mates
-            report.measured_loss_source = loss_source(screen_loss)
+        if loss := losses.get(name):
+            report.measured_loss = loss.lost / loss.mates
+            report.measured_loss_source = loss_source(loss)
+        reports.append(report)
     return reports
 
 

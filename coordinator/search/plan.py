@@ -23,7 +23,7 @@ class SearchOptions:
     Attributes:
         max_candidates: to return at most.
         allow_partial: answer even where coverage is below what is required.
-        exhaustive: compare every encounter in every stage.
+        exhaustive: leave the sketch out, so that everybody is screened.
         min_sequence: lowest gallery sequence that the answer must reflect; 0 is any.
     """
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from cluster.executors.interface import Executor, GalleryAnswer, GallerySearch
 from coordinator.gallery import Gallery
+from coordinator.search.account import account
 from coordinator.search.answers import Impressions
 from coordinator.search.compare import best_impressions
 from coordinator.search.decide import (
@@ -29,7 +30,6 @@ from workers.biometrics.model import Submission
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.parameters import PARAMETERS, MeasuredLoss
 from workers.matching.probe import Probe, prepare_probe
-from workers.matching.search import measured_loss
 from workers.matching.template import EncounterTemplate
 from workers.prepare import PreparedSubmission
 
@@ -49,7 +49,7 @@ class SearchResult:
         impressions: by encounter id of the leads.
         compared: encounters by stage name.
         stage_seconds: wall time by stage name, that of the slowest part.
-        screen_loss: measured for the screen's cut; None where it dropped nobody.
+        losses: measured for the cut behind a stage, by its name, where it dropped somebody.
     """
 
     outcome: Outcome
@@ -60,7 +60,7 @@ class SearchResult:
     backend: str
     compared: Mapping[str, int]
     stage_seconds: Mapping[str, float]
-    screen_loss: MeasuredLoss | None
+    losses: Mapping[str, MeasuredLoss]
 
 
 class Searcher:
@@ -111,8 +111,7 @@ class Searcher:
         # What was removed while we searched is no lead any more.
         leads = [hit for hit in leads if hit.encounter_id in impressions]
         seconds = dict(answer.stage_seconds) | {"merge": time.perf_counter() - started}
-        screened = sum(p.screened for p in answer.partitions)
-        consolidated = sum(p.consolidated for p in answer.partitions)
+        compared, losses = account(probe, answer.partitions)
         return SearchResult(
             outcome=outcome(leads, PARAMETERS.thresholds),
             leads=leads,
@@ -120,9 +119,9 @@ class Searcher:
             share=share,
             sequence=answer.sequence,
             backend=",".join(answer.backends),
-            compared={"screen": screened, "consolidate": consolidated},
+            compared=compared,
             stage_seconds=seconds,
-            screen_loss=measured_loss(probe) if consolidated < screened else None,
+            losses=losses,
         )
 
     async def _ask(
@@ -183,4 +182,4 @@ class Searcher:
         status = await self._executor.status()
         _, subjects = await self._gallery.subject_counts([], sequence)
         share = SearchedShare(0, status.partitions_total, 0, subjects)
-        return SearchResult(Outcome.UNSEARCHABLE, [], {}, share, sequence, "", {}, {}, None)
+        return SearchResult(Outcome.UNSEARCHABLE, [], {}, share, sequence, "", {}, {}, {})

@@ -273,7 +273,7 @@ def _identify_response(
         coverage=answers.coverage(result.share),
         gallery_sequence=result.sequence,
         backend=result.backend,
-        stages=answers.stage_reports(seconds, result.compared, result.screen_loss),
+        stages=answers.stage_reports(seconds, result.compared, result.losses),
         parameters_hash=parameters_hash(),
         examined=identification_pb2.EXAMINED_NONE,
         fingers=convert.finger_summaries(prepared),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from tests.unit.matching.samples import encounter, sample
 from workers.biometrics.model import Impression
 from workers.errors import ErrorCode, RidgelineError
-from workers.matching.backend import Backend
+from workers.matching.backend import Backend, PackedGallery
 from workers.matching.backends import load_backend
 from workers.matching.descriptor import describe_encounter
+from workers.matching.parameters import PARAMETERS
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.screen import NOT_COMPARED
 from workers.matching.search import search_partitions
+from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate
 
 BACKENDS = ("numpy", "reference")
@@ -24,6 +27,11 @@ BACKENDS = ("numpy", "reference")
 
 def no_checkpoint() -> None:
     """Work goes on."""
+
+
+def screen_all(backend: Backend, probe: Probe, gallery: PackedGallery) -> NDArray[np.int32]:
+    """Screen scores of every row."""
+    return backend.screen(probe, gallery, np.arange(gallery.rows), no_checkpoint)
 
 
 @pytest.fixture(params=BACKENDS)
@@ -82,8 +90,8 @@ def test_screen_equals_reference(
     probe: Probe, persons: list[EncounterTemplate], backend: Backend
 ) -> None:
     reference = load_backend("reference")
-    expected = reference.screen(probe, reference.pack(persons), no_checkpoint)
-    screened = backend.screen(probe, backend.pack(persons), no_checkpoint)
+    expected = screen_all(reference, probe, reference.pack(persons))
+    screened = screen_all(backend, probe, backend.pack(persons))
     assert screened.dtype == np.int32
     np.testing.assert_array_equal(screened, expected)
 
@@ -118,12 +126,70 @@ def test_scores_of_one_row_do_not_depend_on_the_others(
     probe = prepare_probe(encounter(0, session=1))
     packed = backend.pack(persons)
     together = backend.consolidate(probe, packed, np.arange(len(persons)), no_checkpoint)
-    screened = backend.screen(probe, packed, no_checkpoint)
+    screened = screen_all(backend, probe, packed)
     for row, person in enumerate(persons):
         alone = backend.pack([person])
         one = backend.consolidate(probe, alone, np.array([0]), no_checkpoint)
         np.testing.assert_array_equal(one[0], together[row])
-        assert backend.screen(probe, alone, no_checkpoint)[0] == screened[row]
+        assert screen_all(backend, probe, alone)[0] == screened[row]
+
+
+def test_screen_answers_rows_in_the_order_asked(
+    persons: list[EncounterTemplate], backend: Backend
+) -> None:
+    probe = prepare_probe(encounter(0, session=1))
+    packed = backend.pack(persons)
+    rows = np.array([8, 3, 0])  # so few that they are not compared in whole blocks
+    some = backend.screen(probe, packed, rows, no_checkpoint)
+    np.testing.assert_array_equal(some, screen_all(backend, probe, packed)[rows])
+    assert len(backend.screen(probe, packed, np.zeros(0, np.intp), no_checkpoint)) == 0
+
+
+@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("depth", [0, 1, 3, 99])
+def test_selection_equals_reference(
+    persons: list[EncounterTemplate], backend: Backend, level: Level, depth: int
+) -> None:
+    probes = [prepare_probe(make()) for make in PROBES.values()]
+    partitions = [np.arange(6), np.zeros(0, np.intp), np.array([6, 8, 9])]
+    depths = np.full((len(probes), len(partitions)), depth)
+    reference = load_backend("reference")
+    expected = reference.select(
+        level, probes, reference.pack(persons), partitions, depths, no_checkpoint
+    )
+    found = backend.select(level, probes, backend.pack(persons), partitions, depths, no_checkpoint)
+    for ours, theirs in zip(found, expected, strict=True):
+        for one, other in zip(ours, theirs, strict=True):
+            np.testing.assert_array_equal(one.rows, other.rows)
+            np.testing.assert_array_equal(one.scores, other.scores)
+            assert one.scores.dtype == np.int32
+
+
+def test_selection_keeps_ties(persons: list[EncounterTemplate], backend: Backend) -> None:
+    probe = prepare_probe(encounter(0, session=1))
+    rows = np.arange(len(persons))  # rows 0 and 8 are the same person's
+    [[found]] = backend.select(
+        Level.FINE, [probe], backend.pack(persons), [rows], np.array([[1]]), no_checkpoint
+    )
+    assert found.rows.tolist() == [0, 8]
+
+
+def test_a_sketched_search_ranks_as_reference(backend: Backend) -> None:
+    """A partition so large that the sketch decides who is screened."""
+    count = PARAMETERS.sketch.rows_min + 20
+    persons = [encounter(person, fingers=(1, 2), minutiae=9) for person in range(count)]
+    probe = prepare_probe(encounter(7, fingers=(1, 2), session=1, minutiae=9))
+    visible = [np.arange(count)]
+    reference = load_backend("reference")
+    [expected] = search_partitions(
+        reference, probe, reference.pack(persons), visible, limit=5
+    ).partitions
+    [answer] = search_partitions(backend, probe, backend.pack(persons), visible, limit=5).partitions
+    assert answer.sketched == count
+    assert answer.screened < count
+    np.testing.assert_array_equal(answer.rows, expected.rows)
+    np.testing.assert_array_equal(answer.fused, expected.fused)
+    assert (answer.screened, answer.consolidated) == (expected.screened, expected.consolidated)
 
 
 def test_search_ranks_as_reference(
@@ -147,7 +213,7 @@ def test_rows_without_a_common_finger_are_not_compared(
 ) -> None:
     probe = prepare_probe(encounter(0, session=1))
     packed = backend.pack(persons)
-    screened = backend.screen(probe, packed, no_checkpoint)
+    screened = screen_all(backend, probe, packed)
     assert np.flatnonzero(screened == NOT_COMPARED).tolist() == [3, 4]
     scores = backend.consolidate(probe, packed, np.array([2, 3, 7]), no_checkpoint)
     common = ~np.isnan(scores)
@@ -170,7 +236,9 @@ def test_checkpoint_stops_the_work(persons: list[EncounterTemplate], backend: Ba
         raise RidgelineError(ErrorCode.CANCELLED, "stopped")
 
     with pytest.raises(RidgelineError, match="CANCELLED"):
-        backend.screen(probe, packed, stop)
+        backend.screen(probe, packed, np.array([0]), stop)
+    with pytest.raises(RidgelineError, match="CANCELLED"):
+        backend.select(Level.COARSE, [probe], packed, [np.array([0])], np.array([[1]]), stop)
     with pytest.raises(RidgelineError, match="CANCELLED"):
         backend.consolidate(probe, packed, np.array([0]), stop)
 
@@ -189,11 +257,12 @@ def test_many_minutiae(backend: Backend) -> None:
     Not the reference, whose plain loops would take minutes; it is proven on small sizes.
     """
     person = encounter(0, fingers=(1,), impression=Impression.ROLLED, minutiae=None)
-    packed = backend.pack([_tiled(person, 255), person])
-    probe = prepare_probe(_tiled(person, 255))
+    most = PARAMETERS.descriptor.minutiae_max
+    packed = backend.pack([_tiled(person, most), person])
+    probe = prepare_probe(_tiled(person, most))
     scores = backend.consolidate(probe, packed, np.array([0, 1]), no_checkpoint)
     assert (scores > 0.9)[:, 0].all()  # a print against itself, with every minutia twice
-    screened = backend.screen(probe, packed, no_checkpoint)
+    screened = screen_all(backend, probe, packed)
     assert screened[0] > 0
     assert screened[1] > 0
 
@@ -201,14 +270,13 @@ def test_many_minutiae(backend: Backend) -> None:
 def _tiled(template: EncounterTemplate, count: int) -> EncounterTemplate:
     (finger,) = template.fingers
     index: NDArray[np.intp] = np.arange(count) % len(finger)
-    again = type(finger)(
-        finger.position,
-        finger.impression,
-        finger.x[index],
-        finger.y[index],
-        finger.angle[index],
-        finger.kind[index],
-        finger.quality[index],
-        finger.descriptors[index],
+    again = replace(
+        finger,
+        x=finger.x[index],
+        y=finger.y[index],
+        angle=finger.angle[index],
+        kind=finger.kind[index],
+        quality=finger.quality[index],
+        descriptors=finger.descriptors[index],
     )
     return EncounterTemplate((again,), template.parameters_hash)

@@ -21,10 +21,11 @@ from workers.matching.calibration import (
     expected_false_candidates,
 )
 from workers.matching.codec import decode, encode
+from workers.matching.cut import best_with_ties
 from workers.matching.descriptor import describe_encounter, describe_finger
 from workers.matching.parameters import PARAMETERS
 from workers.matching.probe import prepare_probe
-from workers.matching.search import best_with_ties, search_partitions
+from workers.matching.search import search_partitions
 from workers.matching.template import EncounterTemplate, FingerTemplate
 from workers.matching.verify import match_fingers
 
@@ -45,6 +46,7 @@ def finger_templates() -> st.SearchStrategy[FingerTemplate]:
             kind=hnp.arrays(np.uint8, n, elements=st.integers(0, 2)),
             quality=hnp.arrays(np.uint8, n, elements=st.integers(0, 100)),
             descriptors=hnp.arrays(np.int8, (n, d)),
+            sketch=hnp.arrays(np.int8, d),
             nfiq2=st.none() | st.integers(0, 100),
         )
 

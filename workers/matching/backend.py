@@ -1,19 +1,20 @@
 """The interface of the matching backends: `reference`, `numpy` and `cupy`.
 
-A backend packs encounters into a searchable gallery, screens a probe against all of it and
-consolidates the rows that the cut lets through. All backends give the same numbers from the
-same descriptors, so they give the same ranks.
+A backend packs encounters into a searchable gallery, selects rows by sketch, screens those and
+consolidates what the cut lets through. All backends give the same numbers from the same
+descriptors and sketches, so they give the same ranks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workers.matching.probe import Probe
+from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate
 
 Checkpoint = Callable[[], None]
@@ -33,9 +34,26 @@ class PackedGallery(Protocol):
         """Memory held, bytes."""
         ...
 
+    @property
+    def presence(self) -> NDArray[np.uint16]:
+        """Fingers of each row, uint16 (rows,): bit p - 1 is position p."""
+        ...
+
+
+class Selected(NamedTuple):
+    """Rows that a sketch let through.
+
+    Attributes:
+        rows: ascending, (n,).
+        scores: sketch score of each, int32 (n,).
+    """
+
+    rows: NDArray[np.intp]
+    scores: NDArray[np.int32]
+
 
 class Backend(Protocol):
-    """Compares one probe with packed encounters."""
+    """Compares probes with packed encounters."""
 
     @property
     def name(self) -> str:
@@ -43,13 +61,40 @@ class Backend(Protocol):
         ...
 
     def pack(self, templates: Sequence[EncounterTemplate]) -> PackedGallery:
-        """Packs encounters; immutable afterwards."""
+        """Packs encounters, at most `gallery_minutiae_max` minutiae a finger; immutable."""
+        ...
+
+    def select(
+        self,
+        level: Level,
+        probes: Sequence[Probe],
+        gallery: PackedGallery,
+        partitions: Sequence[NDArray[np.intp]],
+        depths: NDArray[np.intp],
+        checkpoint: Checkpoint,
+    ) -> list[list[Selected]]:
+        """The rows of each partition that are most alike each probe by sketch.
+
+        Args:
+            partitions: rows to compare, ascending in each.
+            depths: rows wanted, (probes, partitions); rows that tie with the last stay too.
+
+        Returns:
+            For each probe, for each partition.
+        """
         ...
 
     def screen(
-        self, probe: Probe, gallery: PackedGallery, checkpoint: Checkpoint
+        self,
+        probe: Probe,
+        gallery: PackedGallery,
+        rows: NDArray[np.intp],
+        checkpoint: Checkpoint,
     ) -> NDArray[np.int32]:
-        """Fused screen score of every row, int32 (rows,), fixed point; higher is more alike."""
+        """Fused screen score of some rows, int32 (len(rows),), fixed point; higher is more alike.
+
+        A row without a finger in common with the probe scores `NOT_COMPARED`.
+        """
         ...
 
     def consolidate(

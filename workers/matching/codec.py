@@ -2,8 +2,9 @@
 
 Little-endian. Header: magic "RLT", version, fingers, missing fingers, length of the parameters
 hash, the hash in ASCII. Each missing finger: position, two letters of reason. Each finger:
-position, impression, NFIQ 2 (255 for none), descriptor length, minutiae (u16), then x, y,
-angle, kind, quality, descriptors as whole arrays. Last: CRC-32 of everything before it.
+position, impression, NFIQ 2 (255 for none), descriptor length, sketch length, minutiae (u16),
+then x, y, angle, kind, quality, descriptors, sketch as whole arrays. Last: CRC-32 of everything
+before it.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from workers.biometrics.model import FingerPosition, Impression, MissingFinger, 
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.template import EncounterTemplate, FingerTemplate
 
-VERSION = 1
+VERSION = 2
 
 _MAGIC = b"RLT"
 _HEADER = struct.Struct("<3sBBBB")
 _MISSING = struct.Struct("<B2s")
-_FINGER = struct.Struct("<BBBBH")
+_FINGER = struct.Struct("<BBBBBH")
 _CHECKSUM = struct.Struct("<I")
 _NO_NFIQ2 = 255
 _IMPRESSIONS = (Impression.PLAIN, Impression.ROLLED)
@@ -49,9 +50,14 @@ def encode(template: EncounterTemplate) -> bytes:
         nfiq2 = _NO_NFIQ2 if finger.nfiq2 is None else finger.nfiq2
         impression = _IMPRESSIONS.index(finger.impression)
         length = finger.descriptors.shape[1]
-        parts.append(_FINGER.pack(finger.position, impression, nfiq2, length, len(finger)))
+        parts.append(
+            _FINGER.pack(
+                finger.position, impression, nfiq2, length, len(finger.sketch), len(finger)
+            )
+        )
         parts += [getattr(finger, name).astype(kind).tobytes() for name, kind in _ARRAYS]
         parts.append(finger.descriptors.astype(np.int8).tobytes())
+        parts.append(finger.sketch.astype(np.int8).tobytes())
     body = b"".join(parts)
     return body + _CHECKSUM.pack(zlib.crc32(body))
 
@@ -114,7 +120,7 @@ def _missing_finger(reader: _Reader) -> MissingFinger:
 
 
 def _finger(reader: _Reader) -> FingerTemplate:
-    position, impression, nfiq2, length, count = reader.unpack(_FINGER)
+    position, impression, nfiq2, length, sketch, count = reader.unpack(_FINGER)
     if impression >= len(_IMPRESSIONS):
         raise ValueError(f"impression code {impression}")
     if nfiq2 > 100 and nfiq2 != _NO_NFIQ2:
@@ -125,6 +131,7 @@ def _finger(reader: _Reader) -> FingerTemplate:
         position=_position(position),
         impression=_IMPRESSIONS[impression],
         descriptors=descriptors,  # type: ignore[arg-type]
+        sketch=reader.array(sketch, np.dtype("i1")),  # type: ignore[arg-type]
         nfiq2=None if nfiq2 == _NO_NFIQ2 else nfiq2,
         **arrays,  # type: ignore[arg-type]
     )

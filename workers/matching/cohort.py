@@ -21,11 +21,13 @@ class Cohort:
         features: float32 (minutiae of all, FEATURES), as `similarity.gallery_features`.
         starts: first minutia of each finger, (c,).
         counts: minutiae of each finger, (c,).
+        sketches: of each finger, int8 (c, s).
     """
 
     features: NDArray[np.float32]
     starts: NDArray[np.intp]
     counts: NDArray[np.intp]
+    sketches: NDArray[np.int8]
 
     def best_similarities(self, probe: NDArray[np.float32]) -> NDArray[np.int64]:
         """Best similarity of each probe minutia in each finger, int64 (c, p).
@@ -43,8 +45,9 @@ def load_cohort() -> Cohort:
     """The cohort that is shipped; generated, since descriptors of real prints are templates."""
     with np.load(BytesIO(data_file(COHORT_FILE))) as data:
         descriptors, sector, counts = data["descriptors"], data["sectors"], data["counts"]
+        sketches = data["sketches"]
     features = np.zeros((len(descriptors), FEATURES), np.float32)
     features[:, : PARAMETERS.descriptor.dimensions] = descriptors
     features[:, PARAMETERS.descriptor.dimensions :] = np.eye(SECTORS)[sector]
     counts = counts.astype(np.intp)
-    return Cohort(features, np.cumsum(counts) - counts, counts)
+    return Cohort(features, np.cumsum(counts) - counts, counts, sketches)

@@ -33,7 +33,7 @@ class Side(NamedTuple):
         angle: uint16 (n,), 1/65536 turn.
     """
 
-    features: NDArray[np.float32] | NDArray[np.int8]
+    features: NDArray[np.float32]
     x: NDArray[np.int16]
     y: NDArray[np.int16]
     angle: NDArray[np.uint16]
@@ -46,7 +46,9 @@ def probe_side(finger: FingerTemplate) -> Side:
 
 def gallery_side(finger: FingerTemplate) -> Side:
     """A print as the gallery's side of a comparison."""
-    return Side(gallery_features(finger), finger.x, finger.y, finger.angle)
+    return Side(
+        gallery_features(finger.descriptors, finger.angle), finger.x, finger.y, finger.angle
+    )
 
 
 def consolidate(

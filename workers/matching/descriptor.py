@@ -22,7 +22,13 @@ from workers.matching.parameters import (
     data_file,
     descriptor_hash,
 )
-from workers.matching.template import ANGLE_UNITS, EncounterTemplate, FingerTemplate
+from workers.matching.sketch import sketch_finger
+from workers.matching.template import (
+    ANGLE_UNITS,
+    EncounterTemplate,
+    FingerTemplate,
+    best_by_quality,
+)
 
 _P = PARAMETERS.descriptor
 _NEIGHBOUR_PX = _P.radius_px + 3.0 * _P.spatial_deviation_px
@@ -46,8 +52,7 @@ def describe_finger(sample: FingerSample) -> FingerTemplate:
     minutiae = sample.minutiae
     descriptors = describe_minutiae(minutiae)
     if len(minutiae) > _P.minutiae_max:
-        best = np.argsort(-minutiae.quality.astype(np.int16), kind="stable")
-        keep = np.sort(best[: _P.minutiae_max])
+        keep = best_by_quality(minutiae.quality, _P.minutiae_max)
         minutiae, descriptors = minutiae.take(keep), descriptors[keep]
     turns = minutiae.angle.astype(np.float64) / (2.0 * np.pi)
     limits = np.iinfo(np.int16)
@@ -60,6 +65,7 @@ def describe_finger(sample: FingerSample) -> FingerTemplate:
         kind=minutiae.kind,
         quality=minutiae.quality,
         descriptors=descriptors,
+        sketch=sketch_finger(descriptors, minutiae.quality),
         nfiq2=sample.nfiq2,
     )
 

@@ -11,13 +11,14 @@ from importlib import resources
 PROJECTION_FILE = "projection.npz"
 COHORT_FILE = "cohort.npz"
 CALIBRATION_FILE = "calibration.npz"
+SKETCH_FILE = "sketch.npz"
 
 MCC = "Cappelli, Ferrara, Maltoni 2010"  # IEEE TPAMI 32(12), the source of most constants
 
 
 @dataclass(frozen=True, slots=True)
 class DescriptorParameters:
-    """Minutia Cylinder-Code and its projection; a change makes stored templates unreadable.
+    """Minutia Cylinder-Code and its projection; a change makes stored templates useless.
 
     Attributes:
         radius_px: of the cylinder, pixels at 500 ppi (MCC, table 2: R = 70).
@@ -28,6 +29,7 @@ class DescriptorParameters:
         dimensions: after the projection; 128 lost 1 pair less in 1,120, at twice the cost.
         scale: length of a descriptor before it is rounded to int8.
         minutiae_max: kept of one print, the best by quality; bounds the work of a comparison.
+        gallery_minutiae_max: of those kept when a gallery is packed; bounds its memory.
     """
 
     radius_px: float = 70.0
@@ -37,7 +39,60 @@ class DescriptorParameters:
     directional_deviation_rad: float = 0.6981317007977318
     dimensions: int = 64
     scale: float = 127.0
-    minutiae_max: int = 255
+    minutiae_max: int = 96
+    gallery_minutiae_max: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SketchDepth:
+    """How many of a partition's rows the sketch lets through.
+
+    Attributes:
+        fingers: of the probe, at least so many.
+        coarse: share of the rows that go on from the coarse level to the fine one; at 1 the
+            coarse level is left out.
+        fine: share of the rows that go on to the screen.
+    """
+
+    fingers: int
+    coarse: float
+    fine: float
+
+
+@dataclass(frozen=True, slots=True)
+class SketchParameters:
+    """One vector a finger: soft-assigned VLAD of its descriptors, projected.
+
+    H. Jegou, M. Douze, C. Schmid, P. Perez, "Aggregating local descriptors into a compact image
+    representation", CVPR 2010; power and intra-normalisation: R. Arandjelovic, A. Zisserman,
+    "All about VLAD", CVPR 2013.
+
+    Attributes:
+        centres: of the descriptors' space.
+        softness: of the assignment to centres, in units of 1 / cosine.
+        minutiae_max: of a print that take part, the best by quality; the same on both sides.
+        dimensions: of a finger's vector.
+        coarse_dimensions: of its first, strongest part, which everybody is compared by.
+        scale: length of a vector before it is rounded to int8.
+        depths: by fingers of the probe; with fewer the sketch is left out. See `SKETCH_LOSS`.
+        rows_min: rows that go on from the coarse level at least; smaller partitions are not
+            worth a sketch.
+        fine_rows_min: rows that go on to the screen at least.
+    """
+
+    centres: int = 64
+    softness: float = 10.0
+    minutiae_max: int = 64
+    dimensions: int = 64
+    coarse_dimensions: int = 8
+    scale: float = 127.0
+    depths: tuple[SketchDepth, ...] = (
+        SketchDepth(fingers=2, coarse=1.0, fine=0.05),
+        SketchDepth(fingers=4, coarse=0.20, fine=0.02),
+        SketchDepth(fingers=8, coarse=0.01, fine=0.001),
+    )
+    rows_min: int = 256
+    fine_rows_min: int = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +168,7 @@ class Parameters:
     """All constants of one release of the matcher."""
 
     descriptor: DescriptorParameters = field(default_factory=DescriptorParameters)
+    sketch: SketchParameters = field(default_factory=SketchParameters)
     screen: ScreenParameters = field(default_factory=ScreenParameters)
     consolidate: ConsolidateParameters = field(default_factory=ConsolidateParameters)
     thresholds: Thresholds = field(default_factory=Thresholds)
@@ -148,6 +204,14 @@ SCREEN_LOSS = {
 """Measured loss of the cut, by fingers of the probe; two stands for two and more."""
 
 
+SKETCH_LOSS = {
+    2: MeasuredLoss(0, 1, ""),
+    4: MeasuredLoss(0, 1, ""),
+    8: MeasuredLoss(0, 1, ""),
+}
+"""Measured loss of both sketch levels together, by fingers as in `SketchParameters.depths`."""
+
+
 def data_file(name: str) -> bytes:
     """Bytes of a data file shipped in `workers/matching/data`."""
     return resources.files("workers.matching").joinpath("data", name).read_bytes()
@@ -156,13 +220,16 @@ def data_file(name: str) -> bytes:
 @cache
 def descriptor_hash() -> str:
     """Hex digest of what descriptors depend on; templates of two hashes cannot be compared."""
-    return _digest(asdict(PARAMETERS.descriptor), (PROJECTION_FILE,))
+    described = [asdict(PARAMETERS.descriptor), asdict(PARAMETERS.sketch)]
+    return _digest(described, (PROJECTION_FILE, SKETCH_FILE))
 
 
 @cache
 def parameters_hash() -> str:
     """Hex digest of every constant and every data file; names the matcher in an answer."""
-    return _digest(asdict(PARAMETERS), (PROJECTION_FILE, COHORT_FILE, CALIBRATION_FILE))
+    return _digest(
+        asdict(PARAMETERS), (PROJECTION_FILE, SKETCH_FILE, COHORT_FILE, CALIBRATION_FILE)
+    )
 
 
 def _digest(constants: object, files: tuple[str, ...]) -> str:

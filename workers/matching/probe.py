@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,8 @@ from workers.matching.cohort import load_cohort
 from workers.matching.parameters import PARAMETERS, descriptor_hash
 from workers.matching.screen import SHIFT, SIZE_BIN_SHIFT, SIZE_BINS, UNIT, average_best
 from workers.matching.similarity import probe_features
-from workers.matching.template import EncounterTemplate, FingerTemplate
+from workers.matching.sketch import Level, probe_row
+from workers.matching.template import EncounterTemplate, FingerTemplate, finger_mask
 
 _P = PARAMETERS.screen
 
@@ -44,10 +46,22 @@ class Probe:
     Attributes:
         template: what it was made from.
         fingers: in the order of the template.
+        sketch: the person as a weighted row of each level, int8 (level.width,).
     """
 
     template: EncounterTemplate
     fingers: tuple[ProbeFinger, ...]
+    sketch: Mapping[Level, NDArray[np.int8]]
+
+    @property
+    def fingers_mask(self) -> int:
+        """Bit p - 1 for each position p of the probe."""
+        return finger_mask(self.template)
+
+    @property
+    def finger_count(self) -> int:
+        """Positions, whatever their impressions."""
+        return self.fingers_mask.bit_count()
 
 
 def prepare_probe(template: EncounterTemplate) -> Probe:
@@ -57,7 +71,12 @@ def prepare_probe(template: EncounterTemplate) -> Probe:
         RidgelineError: PARAMETERS_MISMATCH when the template was described with others.
     """
     require_same_parameters(template)
-    return Probe(template, tuple(prepare_finger(finger) for finger in template.fingers))
+    cohort = load_cohort().sketches
+    return Probe(
+        template,
+        tuple(prepare_finger(finger) for finger in template.fingers),
+        {level: probe_row(template, level, cohort) for level in Level},
+    )
 
 
 def prepare_finger(finger: FingerTemplate) -> ProbeFinger:

@@ -20,7 +20,9 @@ from workers.matching.template import ANGLE_UNITS, FingerTemplate
 SECTORS = 16
 SECTOR_REACH = SECTORS // 4
 SECTOR_WIDTH = ANGLE_UNITS // SECTORS
-FEATURES = PARAMETERS.descriptor.dimensions + SECTORS
+DIMENSIONS = PARAMETERS.descriptor.dimensions
+FEATURES = DIMENSIONS + SECTORS
+_ONE_HOT = np.eye(SECTORS, dtype=np.float32)
 FULL_SIMILARITY = int(PARAMETERS.descriptor.scale) ** 2
 """Similarity of two equal descriptors, before rounding."""
 
@@ -34,10 +36,21 @@ def sectors(angle: NDArray[np.uint16]) -> NDArray[np.intp]:
     return (turned // SECTOR_WIDTH) % SECTORS
 
 
-def gallery_features(finger: FingerTemplate) -> NDArray[np.int8]:
-    """Descriptor and one-hot sector of each minutia, int8 (n, FEATURES)."""
-    one_hot = np.eye(SECTORS, dtype=np.int8)[sectors(finger.angle)]
-    return np.concatenate([finger.descriptors, one_hot], axis=1)
+def gallery_features(
+    descriptors: NDArray[np.int8], angle: NDArray[np.uint16]
+) -> NDArray[np.float32]:
+    """Descriptor and one-hot sector of each minutia, float32 (n, FEATURES)."""
+    features = np.empty((len(angle), FEATURES), np.float32)
+    fill_features(features, descriptors, angle)
+    return features
+
+
+def fill_features(
+    features: NDArray[np.float32], descriptors: NDArray[np.int8], angle: NDArray[np.uint16]
+) -> None:
+    """`gallery_features` into an array that is there already."""
+    features[:, :DIMENSIONS] = descriptors
+    features[:, DIMENSIONS:] = _ONE_HOT[sectors(angle)]
 
 
 def probe_features(finger: FingerTemplate) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ and prepared probes (searchable).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ ANGLE_UNITS = 65536
 
 @dataclass(frozen=True, slots=True)
 class FingerTemplate:
-    """One impression of one finger, n minutiae, 8 + d bytes a minutia.
+    """One impression of one finger, n minutiae: 8 + d bytes a minutia, and its sketch.
 
     Attributes:
         position: a finger, 1-10.
@@ -30,6 +30,7 @@ class FingerTemplate:
         kind: uint8 (n,), `MinutiaKind`.
         quality: uint8 (n,), 1-100, or 0.
         descriptors: int8 (n, d), see `workers.matching.descriptor`.
+        sketch: int8 (s,), the whole finger as one vector, see `workers.matching.sketch`.
         nfiq2: 0-100, or None.
     """
 
@@ -41,10 +42,31 @@ class FingerTemplate:
     kind: NDArray[np.uint8]
     quality: NDArray[np.uint8]
     descriptors: NDArray[np.int8]
+    sketch: NDArray[np.int8]
     nfiq2: int | None = None
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def cut(self, count: int) -> FingerTemplate:
+        """The same finger with its `count` best minutiae by quality, in their order."""
+        if len(self) <= count:
+            return self
+        keep = best_by_quality(self.quality, count)
+        return replace(
+            self,
+            x=self.x[keep],
+            y=self.y[keep],
+            angle=self.angle[keep],
+            kind=self.kind[keep],
+            quality=self.quality[keep],
+            descriptors=self.descriptors[keep],
+        )
+
+
+def best_by_quality(quality: NDArray[np.uint8], count: int) -> NDArray[np.intp]:
+    """Indices, ascending, of the `count` best of some minutiae; ties to the earlier."""
+    return np.sort(np.argsort(-quality.astype(np.int16), kind="stable")[:count])
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +82,12 @@ class EncounterTemplate:
     fingers: tuple[FingerTemplate, ...]
     parameters_hash: str
     missing: tuple[MissingFinger, ...] = ()
+
+    def cut(self, count: int) -> EncounterTemplate:
+        """The same with at most so many minutiae a finger, the best by quality."""
+        return replace(self, fingers=tuple(finger.cut(count) for finger in self.fingers))
+
+
+def finger_mask(template: EncounterTemplate) -> int:
+    """Bit p - 1 for each position p that is there."""
+    return sum(1 << (p - 1) for p in {int(finger.position) for finger in template.fingers})

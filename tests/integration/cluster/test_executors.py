@@ -115,7 +115,7 @@ def fails(code: ErrorCode) -> Callable[[str, ShardRequest], ShardAnswer]:
     def ask(shard_id: str, request: ShardRequest) -> ShardAnswer:
         if shard_id == "a":
             raise RidgelineError(code, "no")
-        parts = tuple(PartitionAnswer(p, 0, 0, ()) for p in request.partitions)
+        parts = tuple(PartitionAnswer(p, 0, 0, 0, ()) for p in request.partitions)
         return ShardAnswer(shard_id, "numpy", request.sequence, parts, {"screen": 0.5})
 
     return ask

@@ -156,10 +156,10 @@ def test_a_loss_comes_with_its_upper_bound() -> None:
     none = loss_source(MeasuredLoss(0, 299, "a set"))
     assert none == "0 of 299 mates lost, below 0.997% at 95% confidence; a set"  # rule of three
     screen, merge = stage_reports(
-        {"merge": 0.2, "screen": 0.1}, {"screen": 9}, MeasuredLoss(1, 100, "a set")
+        {"merge": 0.2, "screen": 0.1}, {"screen": 9}, {"screen": MeasuredLoss(1, 100, "a set")}
     )
     assert (screen.compared, screen.seconds, screen.measured_loss) == (9, 0.1, 0.01)
     assert "1 of 100" in screen.measured_loss_source
     assert not merge.HasField("measured_loss")
-    (exhaustive,) = stage_reports({"screen": 0.1}, {"screen": 9}, None)
+    (exhaustive,) = stage_reports({"screen": 0.1}, {"screen": 9}, {})
     assert not exhaustive.HasField("measured_loss")

@@ -76,7 +76,7 @@ def test_too_few_minutiae(count: int) -> None:
 
 
 def test_only_so_many_minutiae_are_kept_the_best() -> None:
-    print_ = sample(0, impression=Impression.ROLLED)
+    print_ = sample(0, impression=Impression.ROLLED, minutiae=60)
     large = with_minutiae(print_, joined(print_.minutiae, 3))
     finger = describe_finger(large)
     assert len(finger) == PARAMETERS.descriptor.minutiae_max < len(large.minutiae)

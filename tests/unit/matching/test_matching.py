@@ -18,7 +18,7 @@ from workers.matching.explain import explain
 from workers.matching.fuse import fuse
 from workers.matching.parameters import PARAMETERS
 from workers.matching.probe import prepare_probe
-from workers.matching.search import cut_depth, measured_loss, search_partitions
+from workers.matching.search import cut_depth, screen_loss, search_batch, search_partitions
 from workers.matching.template import EncounterTemplate
 from workers.matching.verify import compare_all, match_fingers
 
@@ -96,23 +96,41 @@ def test_depth_of_the_cut() -> None:
     assert cut_depth(several, 0) == cut_depth(several, 10) == PARAMETERS.screen.cut_rows_min
     assert cut_depth(several, 10_000) == 200
     assert cut_depth(one, 10_000) == 1000
-    assert measured_loss(one).mates > measured_loss(one).lost > 0
-    assert measured_loss(several).lost == 0
+    assert screen_loss(one).mates > screen_loss(one).lost > 0
+    assert screen_loss(several).lost == 0
 
 
-def test_exhaustive_search_consolidates_every_visible_row() -> None:
+def test_an_exhaustive_search_leaves_the_sketch_out() -> None:
     backend = load_backend("numpy")
-    packed = backend.pack([encounter(person, minutiae=12) for person in range(9)])
-    visible = [np.delete(np.arange(9), 2)]
-    probe = prepare_probe(encounter(2, session=1, minutiae=12))
+    count = PARAMETERS.sketch.rows_min + 20
+    packed = backend.pack([encounter(p, fingers=(1, 2), minutiae=9) for p in range(count)])
+    visible = [np.delete(np.arange(count), 2)]
+    probe = prepare_probe(encounter(3, fingers=(1, 2), session=1, minutiae=9))
     (cut,) = search_partitions(backend, probe, packed, visible, limit=3).partitions
     (whole,) = search_partitions(
         backend, probe, packed, visible, limit=3, exhaustive=True
     ).partitions
-    assert (cut.screened, cut.consolidated) == (8, PARAMETERS.screen.cut_rows_min)
-    assert (whole.screened, whole.consolidated) == (8, 8)
-    assert 2 not in whole.rows
-    assert len(whole.rows) == 3
+    assert (cut.sketched, whole.sketched) == (count - 1, 0)
+    assert cut.screened < whole.screened == count - 1
+    assert cut.consolidated == whole.consolidated
+
+
+def test_probes_in_a_batch_get_what_each_gets_alone() -> None:
+    backend = load_backend("numpy")
+    count = PARAMETERS.sketch.rows_min + 20
+    packed = backend.pack([encounter(p, fingers=(1, 2), minutiae=9) for p in range(count)])
+    visible = [np.arange(0, count, 2), np.arange(count)]
+    probes = [
+        prepare_probe(encounter(p, fingers=fingers, session=1, minutiae=9))
+        for p, fingers in ((1, (1, 2)), (4, (1,)), (9, (2, 7)))
+    ]
+    together = search_batch(backend, probes, packed, visible, limit=3)
+    for probe, answer in zip(probes, together, strict=True):
+        alone = search_partitions(backend, probe, packed, visible, limit=3)
+        for one, other in zip(answer.partitions, alone.partitions, strict=True):
+            np.testing.assert_array_equal(one.rows, other.rows)
+            np.testing.assert_array_equal(one.fused, other.fused)
+            assert one.sketched == other.sketched
 
 
 def test_fusion_adds_the_common_fingers() -> None:
@@ -181,6 +199,7 @@ def test_impostors_are_at_zero_and_unit_deviation_on_the_screen() -> None:
             backend.screen(
                 prepare_probe(encounter(100 + person, fingers=(1,), minutiae=None)),
                 packed,
+                np.arange(len(gallery)),
                 lambda: None,
             )
             for person in range(15)

@@ -14,26 +14,46 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from workers.biometrics.model import FINGERS
-from workers.matching.backend import Checkpoint, PackedGallery
-from workers.matching.backends.packing import PositionPack, pack_positions
+from workers.matching.backend import Checkpoint, PackedGallery, Selected
+from workers.matching.backends.packing import (
+    Block,
+    PositionPack,
+    pack_positions,
+    pack_sketches,
+)
 from workers.matching.consolidate import Side, consolidate, probe_side
+from workers.matching.cut import best_with_ties
 from workers.matching.probe import Probe, ProbeFinger
 from workers.matching.screen import NOT_COMPARED, finger_scores
-from workers.matching.similarity import FEATURES, probe_features
-from workers.matching.template import EncounterTemplate
+from workers.matching.similarity import FEATURES, fill_features, probe_features
+from workers.matching.sketch import Level
+from workers.matching.template import EncounterTemplate, finger_mask
+
+_SKETCH_BLOCK = 4096
+"""Rows whose sketches are turned to float32 at a time: 1.5 MB at the coarse level."""
+
+_ALL_SHARE = 0.5
+"""Share of the rows from which it is cheaper to screen all of them in whole blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class NumpyGallery:
-    """Encounters packed by finger position."""
+    """Encounters packed by finger position, and their sketches by row."""
 
-    rows: int
     positions: dict[int, PositionPack]
+    sketches: dict[Level, NDArray[np.int8]]
+    presence: NDArray[np.uint16]
+
+    @property
+    def rows(self) -> int:
+        """Encounters packed."""
+        return len(self.presence)
 
     @property
     def nbytes(self) -> int:
         """Memory held, bytes."""
-        return sum(pack.nbytes for pack in self.positions.values())
+        fingers = sum(pack.nbytes for pack in self.positions.values())
+        return fingers + sum(s.nbytes for s in self.sketches.values()) + self.presence.nbytes
 
 
 class NumpyBackend:
@@ -46,19 +66,58 @@ class NumpyBackend:
 
     def pack(self, templates: Sequence[EncounterTemplate]) -> NumpyGallery:
         """Packs encounters; raises PARAMETERS_MISMATCH for one described with others."""
-        return NumpyGallery(len(templates), pack_positions(templates))
+        return NumpyGallery(
+            pack_positions(templates),
+            pack_sketches(templates),
+            np.array([finger_mask(template) for template in templates], np.uint16),
+        )
+
+    def select(
+        self,
+        level: Level,
+        probes: Sequence[Probe],
+        gallery: PackedGallery,
+        partitions: Sequence[NDArray[np.intp]],
+        depths: NDArray[np.intp],
+        checkpoint: Checkpoint,
+    ) -> list[list[Selected]]:
+        """See `Backend.select`: blocks of rows are converted once for all probes."""
+        matrix = _ours(gallery).sketches[level]
+        weights = np.stack([probe.sketch[level] for probe in probes]).astype(np.float32)
+        selected: list[list[Selected]] = [[] for _ in probes]
+        for number, rows in enumerate(partitions):
+            scores = np.empty((len(probes), len(rows)), np.float32)
+            for first in range(0, len(rows), _SKETCH_BLOCK):
+                checkpoint()
+                block = rows[first : first + _SKETCH_BLOCK]
+                part = matrix[_as_slice(block)].astype(np.float32)
+                scores[:, first : first + len(block)] = weights @ part.T
+            for probe, (row, found) in enumerate(zip(scores, selected, strict=True)):
+                best = best_with_ties(row, int(depths[probe, number]))
+                found.append(Selected(rows[best], row[best].astype(np.int32)))
+        return selected
 
     def screen(
-        self, probe: Probe, gallery: PackedGallery, checkpoint: Checkpoint
+        self,
+        probe: Probe,
+        gallery: PackedGallery,
+        rows: NDArray[np.intp],
+        checkpoint: Checkpoint,
     ) -> NDArray[np.int32]:
-        """Screen score of every row: the sum over common fingers of each finger's best."""
+        """Screen score of some rows: the sum over common fingers of each finger's best."""
         packed = _ours(gallery)
-        total = np.zeros(packed.rows, np.int32)
-        compared = np.zeros(packed.rows, np.bool_)
+        total = np.zeros(len(rows), np.int32)
+        compared = np.zeros(len(rows), np.bool_)
+        whole = len(rows) >= _ALL_SHARE * packed.rows
         for pack, prints in _common_positions(probe, packed):
-            best = np.full(packed.rows, NOT_COMPARED, np.int32)
+            fingers = pack.find(rows)
+            best = np.full(len(rows), NOT_COMPARED, np.int32)
             for finger in prints:
-                _screen_position(finger, pack, best, checkpoint)
+                if whole:
+                    scores = _screen_blocks(finger, pack.blocks, checkpoint)[fingers.fingers]
+                else:
+                    scores = _screen_some(finger, pack, fingers.fingers, checkpoint)
+                np.maximum.at(best, fingers.wanted, scores)
             has = best > NOT_COMPARED
             total[has] += best[has]
             compared |= has
@@ -90,23 +149,43 @@ class NumpyBackend:
         return scores
 
 
-def _screen_position(
-    finger: ProbeFinger, pack: PositionPack, best: NDArray[np.int32], checkpoint: Checkpoint
-) -> None:
-    """Raises `best` (rows,) to the screen score of one probe print against one position."""
+def _screen_blocks(
+    finger: ProbeFinger, blocks: Sequence[Block], checkpoint: Checkpoint
+) -> NDArray[np.int32]:
+    """Screen score of one probe print against every finger of some blocks, in their order."""
     features = np.ascontiguousarray(probe_features(finger.template).T)
     minutiae = features.shape[1]
-    room = max((block.features.shape[0] for block in pack.blocks), default=0)
+    room = max((len(block.descriptors) for block in blocks), default=0)
     gallery = np.empty((room, FEATURES), np.float32)
     products = np.empty((room, minutiae), np.float32)
-    for block in pack.blocks:
+    scores = [np.zeros(0, np.int32)]
+    for block in blocks:
         checkpoint()
-        size = len(block.features)
-        gallery[:size] = block.features
+        size = len(block.descriptors)
+        fill_features(gallery[:size], block.descriptors, block.angle.ravel())
         np.matmul(gallery[:size], features, out=products[:size])
         slots = products[:size].reshape(block.slots, len(block.counts), minutiae)
         alike = np.maximum(slots.max(axis=0), 0.0).astype(np.int32)
-        np.maximum.at(best, block.rows, finger_scores(alike, block.counts, finger))
+        scores.append(finger_scores(alike, block.counts, finger))
+    return np.concatenate(scores)
+
+
+def _screen_some(
+    finger: ProbeFinger, pack: PositionPack, fingers: NDArray[np.intp], checkpoint: Checkpoint
+) -> NDArray[np.int32]:
+    """The same for some fingers of a position, which are packed anew, small ones first."""
+    order = np.argsort(pack.counts[fingers], kind="stable")
+    blocks = list(pack.gather(fingers[order]))
+    scores = np.empty(len(fingers), np.int32)
+    scores[order] = _screen_blocks(finger, blocks, checkpoint)
+    return scores
+
+
+def _as_slice(rows: NDArray[np.intp]) -> NDArray[np.intp] | slice:
+    """Rows without a gap as a slice, whose elements need no gathering."""
+    if len(rows) and int(rows[-1]) - int(rows[0]) + 1 == len(rows):
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def _common_positions(

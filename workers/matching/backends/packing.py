@@ -8,15 +8,18 @@ minutiae than the block has slots are padded with zeros, whose similarity to any
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workers.matching.consolidate import Side
+from workers.matching.parameters import PARAMETERS
 from workers.matching.probe import require_same_parameters
-from workers.matching.similarity import FEATURES, gallery_features
+from workers.matching.similarity import DIMENSIONS, gallery_features
+from workers.matching.sketch import Level, gallery_row
 from workers.matching.template import EncounterTemplate, FingerTemplate
 
 _BLOCK_MINUTIAE = 2048
@@ -28,7 +31,7 @@ class Block:
     """f fingers of one position with room for `slots` minutiae each.
 
     Attributes:
-        features: int8 (slots * f, FEATURES), slot-major.
+        descriptors: int8 (slots * f, d), slot-major.
         x: int16 (slots, f).
         y: int16 (slots, f).
         angle: uint16 (slots, f).
@@ -37,7 +40,7 @@ class Block:
     """
 
     slots: int
-    features: NDArray[np.int8]
+    descriptors: NDArray[np.int8]
     x: NDArray[np.int16]
     y: NDArray[np.int16]
     angle: NDArray[np.uint16]
@@ -47,7 +50,7 @@ class Block:
     @property
     def nbytes(self) -> int:
         """Memory held, bytes."""
-        arrays = (self.features, self.x, self.y, self.angle, self.counts, self.rows)
+        arrays = (self.descriptors, self.x, self.y, self.angle, self.counts, self.rows)
         return sum(a.nbytes for a in arrays)
 
 
@@ -94,11 +97,21 @@ class PositionPack:
         return FingerIndex(self.by_row[np.repeat(first, number) + within], wanted)
 
     def side(self, finger: int) -> Side:
-        """One packed finger, ready to be compared; views of its block."""
+        """One packed finger, ready to be compared."""
+        piece = self._piece(finger)
+        return Side(gallery_features(piece.descriptors, piece.angle), *piece[2:])
+
+    def gather(self, fingers: NDArray[np.intp]) -> Iterator[Block]:
+        """Some fingers packed anew, in the order given, which is that of their size."""
+        return _in_blocks([self._piece(finger) for finger in fingers])
+
+    def _piece(self, finger: int) -> _Piece:
+        """Views of one finger's place in its block."""
         block, column = self.blocks[self.block_of[finger]], int(self.column_of[finger])
         n, width = int(self.counts[finger]), len(block.counts)
-        return Side(
-            block.features[column : n * width : width],
+        return _Piece(
+            int(block.rows[column]),
+            block.descriptors[column : n * width : width],
             block.x[:n, column],
             block.y[:n, column],
             block.angle[:n, column],
@@ -115,27 +128,22 @@ def pack_positions(templates: Sequence[EncounterTemplate]) -> dict[int, Position
     for row, template in enumerate(templates):
         require_same_parameters(template)
         for finger in template.fingers:
-            by_position[int(finger.position)].append((row, finger))
+            kept = finger.cut(PARAMETERS.descriptor.gallery_minutiae_max)
+            by_position[int(finger.position)].append((row, kept))
     return {p: pack_fingers(p, fingers) for p, fingers in sorted(by_position.items())}
 
 
 def pack_fingers(position: int, fingers: Sequence[tuple[int, FingerTemplate]]) -> PositionPack:
     """Packs (row, finger) of one position, small fingers first."""
     ordered = sorted(fingers, key=lambda entry: len(entry[1]))
-    blocks: list[Block] = []
-    while ordered:
-        # Take from the large end: the largest finger decides the slots of its block.
-        slots = max(len(ordered[-1][1]), 1)
-        width = max(_BLOCK_MINUTIAE // slots, 1)
-        blocks.append(_pack_block(slots, ordered[-width:]))
-        del ordered[-width:]
-    blocks.reverse()
+    pieces = [_Piece(row, f.descriptors, f.x, f.y, f.angle) for row, f in ordered]
+    blocks = tuple(_in_blocks(pieces))
     sizes = [len(block.rows) for block in blocks]
     rows = np.concatenate([block.rows for block in blocks])
     by_row = np.argsort(rows, kind="stable")
     return PositionPack(
         position=position,
-        blocks=tuple(blocks),
+        blocks=blocks,
         counts=np.concatenate([block.counts for block in blocks]),
         block_of=np.repeat(np.arange(len(blocks)), sizes),
         column_of=np.concatenate([np.arange(size) for size in sizes]),
@@ -144,21 +152,51 @@ def pack_fingers(position: int, fingers: Sequence[tuple[int, FingerTemplate]]) -
     )
 
 
-def _pack_block(slots: int, fingers: Sequence[tuple[int, FingerTemplate]]) -> Block:
-    width = len(fingers)
-    features = np.zeros((slots, width, FEATURES), np.int8)
+def pack_sketches(templates: Sequence[EncounterTemplate]) -> dict[Level, NDArray[np.int8]]:
+    """Rows of every level, int8 (len(templates), level.width)."""
+    return {
+        level: np.stack([gallery_row(template, level) for template in templates])
+        if templates
+        else np.zeros((0, level.width), np.int8)
+        for level in Level
+    }
+
+
+class _Piece(NamedTuple):
+    """One finger on its way into a block; arrays as in `FingerTemplate`."""
+
+    row: int
+    descriptors: NDArray[np.int8]
+    x: NDArray[np.int16]
+    y: NDArray[np.int16]
+    angle: NDArray[np.uint16]
+
+
+def _in_blocks(pieces: Sequence[_Piece]) -> Iterator[Block]:
+    """Blocks of pieces that come in the order of their size."""
+    end = 0
+    while end < len(pieces):
+        start = end
+        while end < len(pieces) and (end - start) * len(pieces[end].x) < _BLOCK_MINUTIAE:
+            end += 1
+        yield _pack_block(pieces[start:end])
+
+
+def _pack_block(pieces: Sequence[_Piece]) -> Block:
+    slots, width = max(len(pieces[-1].x), 1), len(pieces)
+    descriptors = np.zeros((slots, width, DIMENSIONS), np.int8)
     x, y = np.zeros((slots, width), np.int16), np.zeros((slots, width), np.int16)
     angle = np.zeros((slots, width), np.uint16)
-    for i, (_, finger) in enumerate(fingers):
-        n = len(finger)
-        features[:n, i] = gallery_features(finger)
-        x[:n, i], y[:n, i], angle[:n, i] = finger.x, finger.y, finger.angle
+    for i, piece in enumerate(pieces):
+        n = len(piece.x)
+        descriptors[:n, i] = piece.descriptors
+        x[:n, i], y[:n, i], angle[:n, i] = piece.x, piece.y, piece.angle
     return Block(
         slots=slots,
-        features=features.reshape(slots * width, FEATURES),
+        descriptors=descriptors.reshape(slots * width, DIMENSIONS),
         x=x,
         y=y,
         angle=angle,
-        counts=np.array([len(finger) for _, finger in fingers], np.intp),
-        rows=np.array([row for row, _ in fingers], np.intp),
+        counts=np.array([len(piece.x) for piece in pieces], np.intp),
+        rows=np.array([piece.row for piece in pieces], np.intp),
     )

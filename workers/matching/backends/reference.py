@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.biometrics.model import FINGERS
-from workers.matching.backend import Checkpoint, PackedGallery
+from workers.matching.backend import Checkpoint, PackedGallery, Selected
 from workers.matching.parameters import PARAMETERS
 from workers.matching.probe import Probe, ProbeFinger, require_same_parameters
 from workers.matching.relax import (
@@ -35,7 +35,13 @@ from workers.matching.screen import (
     TOP_COUNTS,
 )
 from workers.matching.similarity import FULL_SIMILARITY, SECTORS
-from workers.matching.template import ANGLE_UNITS, EncounterTemplate, FingerTemplate
+from workers.matching.sketch import Level, gallery_row
+from workers.matching.template import (
+    ANGLE_UNITS,
+    EncounterTemplate,
+    FingerTemplate,
+    finger_mask,
+)
 
 _P = PARAMETERS.consolidate
 
@@ -56,6 +62,11 @@ class ReferenceGallery:
         """Descriptor memory held, bytes."""
         return sum(f.descriptors.nbytes for t in self.templates for f in t.fingers)
 
+    @property
+    def presence(self) -> NDArray[np.uint16]:
+        """Fingers of each row."""
+        return np.array([finger_mask(template) for template in self.templates], np.uint16)
+
 
 class ReferenceBackend:
     """Compares one minutia at a time; see `workers.matching.backend.Backend`."""
@@ -66,14 +77,50 @@ class ReferenceBackend:
         """Packs encounters; raises PARAMETERS_MISMATCH for one described with others."""
         for template in templates:
             require_same_parameters(template)
-        return ReferenceGallery(tuple(templates))
+        limit = PARAMETERS.descriptor.gallery_minutiae_max
+        return ReferenceGallery(tuple(template.cut(limit) for template in templates))
+
+    def select(
+        self,
+        level: Level,
+        probes: Sequence[Probe],
+        gallery: PackedGallery,
+        partitions: Sequence[NDArray[np.intp]],
+        depths: NDArray[np.intp],
+        checkpoint: Checkpoint,
+    ) -> list[list[Selected]]:
+        """See `Backend.select`: one product of two rows at a time."""
+        templates = _ours(gallery).templates
+        selected: list[list[Selected]] = []
+        for i, probe in enumerate(probes):
+            weights = [int(w) for w in probe.sketch[level]]
+            selected.append([])
+            for j, rows in enumerate(partitions):
+                checkpoint()
+                scores = {}
+                for row in rows:
+                    values = gallery_row(templates[int(row)], level)
+                    scores[int(row)] = sum(w * int(v) for w, v in zip(weights, values, strict=True))
+                ranked = sorted(scores.values(), reverse=True)
+                depth = min(int(depths[i, j]), len(ranked))
+                least = ranked[depth - 1] if depth else math.inf
+                kept = [row for row in sorted(scores) if scores[row] >= least]
+                selected[-1].append(
+                    Selected(np.array(kept, np.intp), np.array([scores[r] for r in kept], np.int32))
+                )
+        return selected
 
     def screen(
-        self, probe: Probe, gallery: PackedGallery, checkpoint: Checkpoint
+        self,
+        probe: Probe,
+        gallery: PackedGallery,
+        rows: NDArray[np.intp],
+        checkpoint: Checkpoint,
     ) -> NDArray[np.int32]:
-        """Screen score of every row: the sum over common fingers of each finger's best."""
+        """Screen score of some rows: the sum over common fingers of each finger's best."""
         scores = []
-        for template in _ours(gallery).templates:
+        for row in rows:
+            template = _ours(gallery).templates[int(row)]
             checkpoint()
             fingers = [
                 max(
