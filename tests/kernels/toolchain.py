@@ -1,0 +1,166 @@
+"""NVIDIA's compilers as they come in wheels: no driver, no CUDA installation, no GPU.
+
+The optional dependencies `kernels` hold them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import re
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from workers.matching import kernels
+
+ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
+"""A100, H100 and B200."""
+
+
+class ToolchainMissingError(RuntimeError):
+    """The wheels of the optional dependencies `kernels` are not installed."""
+
+
+class CompilationError(RuntimeError):
+    """NVRTC or ptxas refused a source; the message is theirs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What ptxas says about one kernel.
+
+    Attributes:
+        registers: of a thread.
+        shared: static shared memory of a block, bytes.
+        stack: of a thread, bytes.
+        spills: bytes stored to and loaded from it because registers ran out.
+    """
+
+    registers: int
+    shared: int
+    stack: int
+    spills: int
+
+
+def find(pattern: str) -> Path:
+    """A file in the `nvidia` packages, such as ``"**/ptxas"``."""
+    spec = importlib.util.find_spec("nvidia")
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    found = [path for folder in folders for path in sorted(Path(folder).glob(pattern))]
+    if not found:
+        raise ToolchainMissingError(f"{pattern} is not installed: pip install -e '.[kernels]'")
+    return found[0]
+
+
+@cache
+def _nvrtc() -> ctypes.CDLL:
+    path = find("cuda_nvrtc/lib/libnvrtc.so.*")
+    return ctypes.CDLL(str(path))
+
+
+@cache
+def ptx(source_name: str, architecture: str) -> str:
+    """PTX of one of our sources."""
+    compute = architecture.replace("sm_", "compute_")
+    return _compiled(source_name, compute, "PTX").decode().rstrip("\0")
+
+
+@cache
+def cubin(source_name: str, architecture: str) -> bytes:
+    """Machine code of one of our sources, an ELF file."""
+    return _compiled(source_name, architecture, "CUBIN")
+
+
+def _compiled(source_name: str, architecture: str, form: str) -> bytes:
+    nvrtc = _nvrtc()
+    program = ctypes.c_void_p()
+    text = kernels.source(source_name).encode()
+    _check(
+        nvrtc.nvrtcCreateProgram(ctypes.byref(program), text, source_name.encode(), 0, None, None)
+    )
+    try:
+        options = [o.encode() for o in (*kernels.options(), f"--gpu-architecture={architecture}")]
+        array = (ctypes.c_char_p * len(options))(*options)
+        if nvrtc.nvrtcCompileProgram(program, len(options), array) != 0:
+            raise CompilationError(_text(nvrtc.nvrtcGetProgramLog, nvrtc, program, "ProgramLog"))
+        size = ctypes.c_size_t()
+        _check(getattr(nvrtc, f"nvrtcGet{form}Size")(program, ctypes.byref(size)))
+        buffer = ctypes.create_string_buffer(size.value)
+        _check(getattr(nvrtc, f"nvrtcGet{form}")(program, buffer))
+        return buffer.raw
+    finally:
+        nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
+
+
+def _text(read: ctypes._NamedFuncPointer, nvrtc: ctypes.CDLL, program: object, what: str) -> str:
+    size = ctypes.c_size_t()
+    _check(getattr(nvrtc, f"nvrtcGet{what}Size")(program, ctypes.byref(size)))
+    buffer = ctypes.create_string_buffer(size.value)
+    _check(read(program, buffer))
+    return buffer.value.decode()
+
+
+def _check(code: int) -> None:
+    if code != 0:
+        raise CompilationError(f"NVRTC failed with code {code}")
+
+
+@cache
+def resources(source_name: str, architecture: str) -> dict[str, Resources]:
+    """Registers, memory and spills of every kernel of a source, from ``ptxas -v``."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "kernel.ptx")
+        path.write_text(ptx(source_name, architecture))
+        ran = subprocess.run(
+            [find("cuda_nvcc/bin/ptxas"), "-v", f"-arch={architecture}", path, "-o", "/dev/null"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if ran.returncode != 0:
+        raise CompilationError(ran.stderr)
+    found = {}
+    for part in ran.stderr.split("Compiling entry function '")[1:]:
+        name = part.partition("'")[0]
+        found[name] = Resources(
+            registers=_number(r"Used (\d+) registers", part),
+            shared=_number(r"(\d+) bytes smem", part, default=0),
+            stack=_number(r"(\d+) bytes stack frame", part),
+            spills=_number(r"(\d+) bytes spill stores", part)
+            + _number(r"(\d+) bytes spill loads", part),
+        )
+    return found
+
+
+def _number(pattern: str, text: str, default: int | None = None) -> int:
+    found = re.search(pattern, text)
+    if found is None:
+        if default is None:
+            raise CompilationError(f"no {pattern!r} in the report of ptxas")
+        return default
+    return int(found.group(1))
+
+
+@cache
+def instructions(source_name: str, architecture: str) -> dict[str, tuple[str, ...]]:
+    """Disassembly of every kernel of a source, one instruction a line, addresses kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "kernel.cubin")
+        path.write_bytes(cubin(source_name, architecture))
+        ran = subprocess.run(
+            [find("**/bin/nvdisasm"), "-c", path], capture_output=True, text=True, check=False
+        )
+    if ran.returncode != 0:
+        raise CompilationError(ran.stderr)
+    found = {}
+    for part in re.split(r"\.section\s+\.text\.", ran.stdout)[1:]:
+        name = re.split(r"[,\s]", part, maxsplit=1)[0]
+        found[name] = tuple(
+            line.strip()
+            for line in part.splitlines()
+            if re.match(r"\s*(/\*[0-9a-f]{4,}\*/|\.L_)", line)
+        )
+    return found
