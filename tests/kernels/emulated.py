@@ -146,7 +146,7 @@ class EmulatedDevice:
         size = int(np.prod(shape)) * dtype.itemsize
         address = library.emulation_allocate(ctypes.c_size_t(size))
         buffer = (ctypes.c_char * size).from_address(address)
-        array: NDArray[Any] = np.ndarray(shape, dtype, buffer)
+        array: NDArray[Any] = np.ndarray(shape, dtype, memoryview(buffer))
         held = EmulatedArray(array, address)
         # The buffer lives as long as any view of it.
         weakref.finalize(buffer, library.emulation_free, ctypes.c_void_p(address))

@@ -122,8 +122,13 @@ def resources(source_name: str, architecture: str) -> dict[str, Resources]:
         )
     if ran.returncode != 0:
         raise CompilationError(ran.stderr)
+    return parsed(ran.stderr)
+
+
+def parsed(report: str) -> dict[str, Resources]:
+    """What ``ptxas -v`` reported, by kernel."""
     found = {}
-    for part in ran.stderr.split("Compiling entry function '")[1:]:
+    for part in report.split("Compiling entry function '")[1:]:
         name = part.partition("'")[0]
         found[name] = Resources(
             registers=_number(r"Used (\d+) registers", part),
@@ -164,3 +169,16 @@ def instructions(source_name: str, architecture: str) -> dict[str, tuple[str, ..
             if re.match(r"\s*(/\*[0-9a-f]{4,}\*/|\.L_)", line)
         )
     return found
+
+
+def hot_loop(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The innermost loop with the most tensor-core products, from its label to its branch back."""
+    labels = {line[:-1]: i for i, line in enumerate(lines) if line.startswith(".L_")}
+    loops = []
+    for end, line in enumerate(lines):
+        target = re.search(r"BRA.*`\((\.L_\w+)\)", line)
+        start = labels.get(target.group(1)) if target else None
+        if start is not None and start < end:
+            loops.append([x for x in lines[start : end + 1] if not x.startswith(".L_")])
+    inner = [x for x in loops if not any(y is not x and set(y) < set(x) for y in loops)]
+    return tuple(max(inner, key=lambda loop: sum("IMMA" in x for x in loop), default=()))

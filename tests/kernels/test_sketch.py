@@ -1,0 +1,153 @@
+"""The sketch kernels against sorting: exact scores, exact cuts, ties kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tests.kernels.emulated import ORDERS, EmulatedDevice
+from workers.errors import ErrorCode, RidgelineError
+from workers.matching.backends.device_sketch import (
+    DIMENSIONS_MAX,
+    Selected,
+    batch_max,
+    bias,
+    digits,
+    select,
+    upload_sketches,
+)
+
+
+def expected(
+    vectors: NDArray[np.int8],
+    partitions: NDArray[np.int32],
+    probe: NDArray[np.int8],
+    depths: NDArray[np.int32],
+) -> Selected:
+    """What one probe keeps, by sorting each partition."""
+    scores = vectors.astype(np.int64) @ probe.astype(np.int64)
+    kept = np.zeros(len(vectors), np.bool_)
+    for partition, depth in enumerate(depths):
+        rows = np.flatnonzero(partitions == partition)
+        if depth > 0 and len(rows):
+            least = np.sort(scores[rows])[::-1][min(depth, len(rows)) - 1]
+            kept[rows[scores[rows] >= least]] = True
+    rows = np.flatnonzero(kept)
+    return Selected(rows.astype(np.int32), scores[rows].astype(np.int32))
+
+
+def check(
+    device: EmulatedDevice,
+    vectors: NDArray[np.int8],
+    partitions: NDArray[np.int32],
+    probes: NDArray[np.int8],
+    depths: NDArray[np.int32],
+) -> None:
+    """Asserts that the kernels keep what sorting keeps."""
+    sketches = upload_sketches(device, vectors, partitions, len(depths))
+    found = select(device, sketches, probes, depths)
+    assert len(found) == len(probes)
+    for probe, selected in zip(probes, found, strict=True):
+        wanted = expected(vectors, partitions, probe, depths)
+        np.testing.assert_array_equal(selected.rows, wanted.rows)
+        np.testing.assert_array_equal(selected.scores, wanted.scores)
+
+
+def drawn(seed: int, rows: int, dimensions: int, batch: int, parts: int) -> tuple[NDArray, ...]:  # type: ignore[type-arg]
+    """Vectors over the whole of int8, a third of them equal, so that scores tie at cuts."""
+    rng = np.random.default_rng(seed)
+    vectors = rng.integers(-128, 128, (rows, dimensions)).astype(np.int8)
+    vectors[: rows // 3] = vectors[:1]
+    return (
+        vectors,
+        rng.integers(-1, parts, rows).astype(np.int32),
+        rng.integers(-128, 128, (batch, dimensions)).astype(np.int8),
+        rng.integers(0, 9, parts).astype(np.int32),
+    )
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(
+    ("rows", "dimensions", "batch", "parts"),
+    [
+        (150, 96, 1, 3),
+        (77, 672, 3, 4),
+        (33, 32, 17, 2),
+        (65, 64, 34, 2),
+        (1, 160, 2, 1),
+    ],
+)
+def test_selection_equals_sorting(
+    rows: int, dimensions: int, batch: int, parts: int, order: str
+) -> None:
+    check(EmulatedDevice(order, seed=rows), *drawn(rows, rows, dimensions, batch, parts))
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    seed=st.integers(0, 999),
+    rows=st.integers(1, 90),
+    steps=st.integers(1, 5),
+    batch=st.integers(1, 3),
+    parts=st.integers(1, 4),
+    order=st.sampled_from(ORDERS),
+)
+def test_any_selection_equals_sorting(
+    seed: int, rows: int, steps: int, batch: int, parts: int, order: str
+) -> None:
+    check(EmulatedDevice(order, seed), *drawn(seed, rows, 32 * steps, batch, parts))
+
+
+def test_extreme_scores_have_a_key() -> None:
+    """Every element -128: the highest score there is; against 127 the lowest."""
+    vectors = np.array([[-128] * 96, [127] * 96, [0] * 96], np.int8)
+    probes = np.full((1, 96), -128, np.int8)
+    check(EmulatedDevice(), vectors, np.zeros(3, np.int32), probes, np.array([2], np.int32))
+
+
+def test_a_batch_larger_than_one_pass() -> None:
+    dimensions = DIMENSIONS_MAX // 32 * 32
+    most = batch_max(dimensions)
+    assert most == 16
+    check(EmulatedDevice(), *drawn(5, 5, dimensions, most + 1, 1))
+
+
+def test_nothing_to_search() -> None:
+    device = EmulatedDevice()
+    check(device, *drawn(0, 0, 32, 2, 1))
+    check(device, *drawn(0, 9, 32, 0, 1))
+    vectors, _, probes, depths = drawn(0, 9, 32, 2, 3)
+    check(device, vectors, np.full(9, -1, np.int32), probes, depths)
+
+
+@pytest.mark.parametrize("dimensions", [32, 96, 672, DIMENSIONS_MAX])
+def test_digits_cover_every_key(dimensions: int) -> None:
+    shape = digits(dimensions)
+    assert shape[-1][0] == 0
+    assert [low for low, _ in shape[:-1]] == [low + width for low, width in shape[1:]]
+    assert 2 * bias(dimensions) < 1 << (shape[0][0] + shape[0][1])
+    assert max(width for _, width in shape) <= 11
+
+
+@pytest.mark.parametrize("dimensions", [0, 48, DIMENSIONS_MAX + 32])
+def test_other_dimensions_are_refused(dimensions: int) -> None:
+    with pytest.raises(RidgelineError, match="multiple of 32") as raised:
+        upload_sketches(
+            EmulatedDevice(), np.zeros((3, dimensions), np.int8), np.zeros(3, np.int32), 1
+        )
+    assert raised.value.code is ErrorCode.INVALID_FIELD
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    device = EmulatedDevice()
+    vectors, partitions, probes, depths = drawn(1, 50, 64, 2, 2)
+    device.free = vectors.nbytes + partitions.nbytes - 1
+    with pytest.raises(RidgelineError, match="OVERLOADED"):
+        upload_sketches(device, vectors, partitions, 2)
+    device.free += 1
+    sketches = upload_sketches(device, vectors, partitions, 2)
+    with pytest.raises(RidgelineError, match="OVERLOADED"):
+        select(device, sketches, probes, depths)
