@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -56,17 +58,34 @@ def check(
         np.testing.assert_array_equal(selected.scores, wanted.scores)
 
 
-def drawn(seed: int, rows: int, dimensions: int, batch: int, parts: int) -> tuple[NDArray, ...]:  # type: ignore[type-arg]
-    """Vectors over the whole of int8, a third of them equal, so that scores tie at cuts."""
+class Case(NamedTuple):
+    """Arguments of `check` but the device."""
+
+    vectors: NDArray[np.int8]
+    partitions: NDArray[np.int32]
+    probes: NDArray[np.int8]
+    depths: NDArray[np.int32]
+
+
+def drawn(seed: int, rows: int, dimensions: int, batch: int, parts: int) -> Case:
+    """A case over the whole of int8 that is hard to cut.
+
+    A third of the rows are equal, so that they tie; a third differ from them by little, so that
+    the first digit of their keys does not tell them apart; the last row is the first probe's
+    best. Some rows are hidden and, where there are several partitions, one keeps nothing.
+    """
     rng = np.random.default_rng(seed)
-    vectors = rng.integers(-128, 128, (rows, dimensions)).astype(np.int8)
-    vectors[: rows // 3] = vectors[:1]
-    return (
-        vectors,
-        rng.integers(-1, parts, rows).astype(np.int32),
-        rng.integers(-128, 128, (batch, dimensions)).astype(np.int8),
-        rng.integers(0, 9, parts).astype(np.int32),
-    )
+    vectors = rng.integers(-127, 127, (rows, dimensions)).astype(np.int8)
+    probes = rng.integers(-128, 128, (batch, dimensions)).astype(np.int8)
+    partitions = rng.integers(-1, parts, rows).astype(np.int32)
+    depths = rng.integers(1, 9, parts).astype(np.int32)
+    depths[1:2] = 0
+    third = rows // 3
+    vectors[: 2 * third] = vectors[:1]
+    vectors[third : 2 * third] += rng.integers(-1, 2, (third, dimensions)).astype(np.int8)
+    if rows and batch:
+        vectors[-1], partitions[-1] = probes[0], 0
+    return Case(vectors, partitions, probes, depths)
 
 
 @pytest.mark.parametrize("order", ORDERS)

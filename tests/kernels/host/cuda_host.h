@@ -3,14 +3,15 @@
 // What is modelled: grids of up to two dimensions and blocks of one, barriers of a block and of a
 // warp, shuffles, ballots and reductions under a mask, atomics, shared memory (poisoned before
 // each block), and the tensor-core product by its fragment layout. Blocks run one after another.
-// Threads are fibers that run until they wait, in forward, reverse or seeded random order; with
-// -DEMULATION_THREADS they are threads of the operating system, for ThreadSanitizer, which sees
-// no races between fibers. What is reported instead of computed: threads that wait at different
+// Threads are fibers that run until they wait, warp by warp, in forward, reverse or seeded random
+// order; with -DEMULATION_THREADS they are threads of the operating system, for ThreadSanitizer,
+// which sees no races between fibers. What is reported instead of computed: threads that wait at different
 // operations, a barrier that some threads never reach, a lane outside its own mask.
 //
 // What is not modelled: timing, caches, memory order weaker than the host's, several blocks at
 // once.
-#pragma once
+#ifndef CUDA_HOST_H
+#define CUDA_HOST_H
 
 #include <algorithm>
 #include <chrono>
@@ -264,3 +265,5 @@ inline void mma_16x8x32(int (&d)[4], const unsigned (&a)[4], unsigned b0, unsign
 }
 
 #include "launch.h"
+
+#endif

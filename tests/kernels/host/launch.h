@@ -1,5 +1,6 @@
 // Launches kernels by name: the half of the emulation that the tests call.
-#pragma once
+#ifndef CUDA_HOST_LAUNCH_H
+#define CUDA_HOST_LAUNCH_H
 
 #include "cuda_host.h"
 
@@ -45,6 +46,21 @@ inline void fiber_main() {
     for (;;) yield_fiber();
 }
 
+// Resumes each thread of a warp that does not wait; whether there was one.
+inline bool run_warp(Thread* threads, int order, std::mt19937& random) {
+    bool moved = false;
+    for (const unsigned i : permutation(WARP, order, random)) {
+        Thread& thread = threads[i];
+        if (thread.finished) continue;
+        if (thread.waits_for && thread.waits_for->turn == thread.waits_turn) continue;
+        current = &thread;
+        switch_fiber(&scheduler, &thread.context, thread.stack.get(), STACK);
+        moved = true;
+        if (!failure.empty()) break;
+    }
+    return moved;
+}
+
 inline void run_threads(std::vector<Thread>& threads, int order, std::mt19937& random) {
     for (auto& thread : threads) {
         thread.stack.reset(new char[STACK]);
@@ -53,26 +69,22 @@ inline void run_threads(std::vector<Thread>& threads, int order, std::mt19937& r
         thread.context.uc_stack.ss_size = STACK;
         makecontext(&thread.context, fiber_main, 0);
     }
-    for (unsigned finished = 0; finished < threads.size();) {
-        bool moved = false;
-        finished = 0;
-        for (const unsigned i : permutation(threads.size(), order, random)) {
-            Thread& thread = threads[i];
-            const bool waits = thread.waits_for && thread.waits_for->turn == thread.waits_turn;
-            if (!thread.finished && !waits) {
-                current = &thread;
-                switch_fiber(&scheduler, &thread.context, thread.stack.get(), STACK);
+    // A warp runs as far as it can before the next one starts, so that what a missing barrier
+    // lets it see is not yet there.
+    const unsigned warps = threads.size() / WARP;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (const unsigned warp : permutation(warps, order, random)) {
+            while (run_warp(&threads[warp * WARP], order, random)) {
                 moved = true;
                 if (!failure.empty()) return;
             }
-            finished += thread.finished;
         }
-        if (moved) continue;
-        for (const Thread& thread : threads) {
-            if (thread.finished) continue;
-            failure = "divergence: not every thread comes to " + thread.waits_for->kind;
-            return;
-        }
+    }
+    for (const Thread& thread : threads) {
+        if (thread.finished) continue;
+        failure = "divergence: not every thread comes to " + thread.waits_for->kind;
+        return;
     }
 }
 
@@ -165,3 +177,5 @@ EXPORTED void* emulation_allocate(size_t bytes) {
 }
 
 EXPORTED void emulation_free(void* memory) { std::free(memory); }
+
+#endif
