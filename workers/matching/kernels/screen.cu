@@ -41,13 +41,14 @@ struct Probe {
 constexpr int COUNTS = 256;  // a finger has at most 255 minutiae
 constexpr int AHEAD = 4;     // gallery tiles a warp loads before it works on them
 constexpr int VALUE_BITS = 16;
+constexpr int GATE_BIT = 15;
 static_assert(2 * CLIP + 1 < (1 << VALUE_BITS), "normalised values must fit the search below");
 
 // The operand of TILES * 16 probe minutiae; stays in registers while fingers stream past.
 template <int TILES>
 struct Operand {
     unsigned a[TILES][2][4];
-    unsigned forbidden[TILES][2];
+    unsigned open[TILES][2];  // bit GATE_BIT + s is clear where sector s must not be met
 
     __device__ __forceinline__ void load(const Probe& probe, int first_row, int group, int member) {
 #pragma unroll
@@ -57,29 +58,31 @@ struct Operand {
             const uint4 lower = probe.descriptors[4 * (row + 8) + member];
             a[i][0][0] = upper.x, a[i][0][1] = lower.x, a[i][0][2] = upper.y, a[i][0][3] = lower.y;
             a[i][1][0] = upper.z, a[i][1][1] = lower.z, a[i][1][2] = upper.w, a[i][1][3] = lower.w;
-            forbidden[i][0] = probe.forbidden[row];
-            forbidden[i][1] = probe.forbidden[row + 8];
+            open[i][0] = ~(probe.forbidden[row] << GATE_BIT);
+            open[i][1] = ~(probe.forbidden[row + 8] << GATE_BIT);
         }
     }
 };
 
-// Raises `best` to the similarities of one tile of 8 gallery minutiae.
+// Raises `best` to the similarities, less 1, of one tile of 8 gallery minutiae.
+//
+// The gate rides in the product's accumulator, which starts at -1 where two minutiae may meet
+// and at -1 - 2**(GATE_BIT + sector) where they may not: one logical operation a similarity, as
+// cheap as starting from 0. Similarities stay below 2**GATE_BIT, so none that is forbidden wins.
 template <int TILES>
 __device__ __forceinline__ void meet_tile(
     const Operand<TILES>& probe, const uint4& gallery, unsigned sectors, int (&best)[TILES][2]) {
-    const unsigned left = 1u << (sectors & 0xffu);
-    const unsigned right = 1u << (sectors >> 8);
+    const unsigned left = ~((1u << GATE_BIT) << (sectors & 0xffu));
+    const unsigned right = ~((1u << GATE_BIT) << (sectors >> 8));
 #pragma unroll
     for (int i = 0; i < TILES; ++i) {
-        int alike[4] = {0, 0, 0, 0};
+        const unsigned upper = probe.open[i][0], lower = probe.open[i][1];
+        int alike[4] = {static_cast<int>(upper | left), static_cast<int>(upper | right),
+                        static_cast<int>(lower | left), static_cast<int>(lower | right)};
         mma_16x8x32(alike, probe.a[i][0], gallery.x, gallery.y);
         mma_16x8x32(alike, probe.a[i][1], gallery.z, gallery.w);
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-            if (!(probe.forbidden[i][half] & left)) best[i][half] = max(best[i][half], alike[2 * half]);
-            if (!(probe.forbidden[i][half] & right))
-                best[i][half] = max(best[i][half], alike[2 * half + 1]);
-        }
+        best[i][0] = max(best[i][0], max(alike[0], alike[1]));
+        best[i][1] = max(best[i][1], max(alike[2], alike[3]));
     }
 }
 
@@ -129,7 +132,9 @@ __device__ __forceinline__ int screen_finger(
 #pragma unroll
         for (int chunk = 0; chunk < CHUNKS; ++chunk) {
             if (CHUNKS > 1) operand.load(probe, chunk * TILES * 16, group, member);
-            int best[TILES][2] = {};
+            int best[TILES][2];
+#pragma unroll
+            for (int i = 0; i < TILES; ++i) best[i][0] = best[i][1] = -1;  // similarity 0
             for (int tile = 0; tile < tiles; tile += AHEAD) {
                 uint4 loaded[AHEAD];
                 unsigned loaded_sectors[AHEAD];
@@ -153,7 +158,7 @@ __device__ __forceinline__ int screen_finger(
                     value = max(value, __shfl_xor_sync(ALL_LANES, value, 1));
                     value = max(value, __shfl_xor_sync(ALL_LANES, value, 2));
                     const int whole = chunk * TILES + i;
-                    if ((whole & 3) == member) mine[2 * (whole >> 2) + half] = value;
+                    if ((whole & 3) == member) mine[2 * (whole >> 2) + half] = value + 1;
                 }
             }
         }
