@@ -61,6 +61,7 @@ def kernel_facts(source: str, name: str, architecture: str) -> dict[str, Any]:
     loop = toolchain.hot_loop(lines)
     if any("IMMA" in line for line in loop):
         facts["hot_loop"] = counted(loop)
+        facts["instructions_around"] = max(len(toolchain.around(lines, loop)) - len(loop), 0)
         facts["hot_loop_wide_loads"] = sum("LDG.E.128" in line for line in loop)
     return facts
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tests.kernels.emulated import ORDERS, EmulatedDevice
 from workers.errors import ErrorCode, RidgelineError
+from workers.matching.backends.device import Device
 from workers.matching.backends.device_sketch import (
     DIMENSIONS_MAX,
     Selected,
@@ -42,7 +43,7 @@ def expected(
 
 
 def check(
-    device: EmulatedDevice,
+    device: Device,
     vectors: NDArray[np.int8],
     partitions: NDArray[np.int32],
     probes: NDArray[np.int8],

@@ -173,12 +173,23 @@ def instructions(source_name: str, architecture: str) -> dict[str, tuple[str, ..
 
 def hot_loop(lines: tuple[str, ...]) -> tuple[str, ...]:
     """The innermost loop with the most tensor-core products, from its label to its branch back."""
+    found = loops(lines)
+    inner = [x for x in found if not any(y is not x and set(y) < set(x) for y in found)]
+    return max(inner, key=lambda loop: sum("IMMA" in x for x in loop), default=())
+
+
+def around(lines: tuple[str, ...], loop: tuple[str, ...]) -> tuple[str, ...]:
+    """The smallest loop around another."""
+    return min((x for x in loops(lines) if set(loop) < set(x)), key=len, default=())
+
+
+def loops(lines: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Instructions of each loop, from the label that a branch goes back to, to that branch."""
     labels = {line[:-1]: i for i, line in enumerate(lines) if line.startswith(".L_")}
-    loops = []
+    found = []
     for end, line in enumerate(lines):
         target = re.search(r"BRA.*`\((\.L_\w+)\)", line)
         start = labels.get(target.group(1)) if target else None
         if start is not None and start < end:
-            loops.append([x for x in lines[start : end + 1] if not x.startswith(".L_")])
-    inner = [x for x in loops if not any(y is not x and set(y) < set(x) for y in loops)]
-    return tuple(max(inner, key=lambda loop: sum("IMMA" in x for x in loop), default=()))
+            found.append(tuple(x for x in lines[start : end + 1] if not x.startswith(".L_")))
+    return found
