@@ -138,20 +138,7 @@ class EmulatedDevice:
             ctypes.c_void_p(a.address) if isinstance(a, EmulatedArray) else ctypes.c_int32(_int(a))
             for a in arguments
         ]
-        signature = "".join("p" if isinstance(v, ctypes.c_void_p) else "i" for v in values)
-        pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(v) for v in values))
-        wrong = library.emulation_launch(
-            kernel.encode(),
-            *grid,
-            kernels.THREADS,
-            ctypes.c_size_t(shared_bytes),
-            signature.encode(),
-            pointers,
-            ORDERS.index(self.order),
-            self.seed,
-        )
-        if wrong:
-            raise EmulationError(f"{kernel}: {wrong.decode()}")
+        run(library, kernel, grid, values, shared_bytes, ORDERS.index(self.order), self.seed)
         for place, a in enumerate(arguments):
             if isinstance(a, EmulatedArray) and any((e != _POISON).any() for e in a.edges):
                 raise EmulationError(f"{kernel} wrote beside its argument {place}")
@@ -174,6 +161,36 @@ class EmulatedDevice:
         array: NDArray[Any] = np.ndarray(shape, dtype, view, edge)
         edges = [np.ndarray((edge,), np.uint8, view, at) for at in (0, edge + size)]
         return EmulatedArray(array, address + edge, tuple(edges) if edge else ())
+
+
+def run(
+    library: ctypes.CDLL,
+    kernel: str,
+    grid: tuple[int, int],
+    values: Sequence[ctypes.c_void_p | ctypes.c_int32],
+    shared_bytes: int,
+    order: int = 0,
+    seed: int = 0,
+) -> None:
+    """Runs a kernel of a built library to its end.
+
+    Raises:
+        EmulationError: the emulation found it at fault, or takes other arguments.
+    """
+    signature = "".join("p" if isinstance(v, ctypes.c_void_p) else "i" for v in values)
+    pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(v) for v in values))
+    wrong = library.emulation_launch(
+        kernel.encode(),
+        *grid,
+        kernels.THREADS,
+        ctypes.c_size_t(shared_bytes),
+        signature.encode(),
+        pointers,
+        order,
+        seed,
+    )
+    if wrong:
+        raise EmulationError(f"{kernel}: {wrong.decode()}")
 
 
 def _int(value: DeviceArray | int) -> int:
