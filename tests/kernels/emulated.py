@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import weakref
@@ -212,7 +213,8 @@ def built(source: str, text: str, variant: str) -> ctypes.CDLL:
         BuildError: there is no g++, or it refused the source.
     """
     unit = '#include "cuda_host.h"\n' + text
-    unit += "".join(f"EMULATED({name});\n" for name in kernels.KERNELS[source])
+    present = [name for name in kernels.KERNELS[source] if re.search(rf"\b{name}\b", text)]
+    unit += "".join(f"EMULATED({name});\n" for name in present)
     # Hidden, or libraries of different texts would share their globals.
     flags = ["-shared", "-fPIC", "-pthread", "-fvisibility=hidden", "-fno-gnu-unique"]
     flags += ["-Wall", "-Werror", "-Wno-unknown-pragmas", *VARIANTS[variant], *kernels.options()]

@@ -61,20 +61,19 @@ def _nvrtc() -> ctypes.CDLL:
     return ctypes.CDLL(str(path))
 
 
-@cache
 def ptx(source_name: str, architecture: str) -> str:
     """PTX of one of our sources."""
-    compute = architecture.replace("sm_", "compute_")
-    return _compiled(source_name, compute, "PTX").decode().rstrip("\0")
+    return _compiled(source_name, architecture)["PTX"].decode().rstrip("\0")
+
+
+def cubin(source_name: str, architecture: str) -> bytes:
+    """Machine code of one of our sources, an ELF file."""
+    return _compiled(source_name, architecture)["CUBIN"]
 
 
 @cache
-def cubin(source_name: str, architecture: str) -> bytes:
-    """Machine code of one of our sources, an ELF file."""
-    return _compiled(source_name, architecture, "CUBIN")
-
-
-def _compiled(source_name: str, architecture: str, form: str) -> bytes:
+def _compiled(source_name: str, architecture: str) -> dict[str, bytes]:
+    """PTX and machine code; NVRTC makes both for a real architecture."""
     nvrtc = _nvrtc()
     program = ctypes.c_void_p()
     text = kernels.source(source_name).encode()
@@ -85,22 +84,18 @@ def _compiled(source_name: str, architecture: str, form: str) -> bytes:
         options = [o.encode() for o in (*kernels.options(), f"--gpu-architecture={architecture}")]
         array = (ctypes.c_char_p * len(options))(*options)
         if nvrtc.nvrtcCompileProgram(program, len(options), array) != 0:
-            raise CompilationError(_text(nvrtc.nvrtcGetProgramLog, nvrtc, program, "ProgramLog"))
-        size = ctypes.c_size_t()
-        _check(getattr(nvrtc, f"nvrtcGet{form}Size")(program, ctypes.byref(size)))
-        buffer = ctypes.create_string_buffer(size.value)
-        _check(getattr(nvrtc, f"nvrtcGet{form}")(program, buffer))
-        return buffer.raw
+            raise CompilationError(_result(nvrtc, program, "ProgramLog").decode())
+        return {form: _result(nvrtc, program, form) for form in ("PTX", "CUBIN")}
     finally:
         nvrtc.nvrtcDestroyProgram(ctypes.byref(program))
 
 
-def _text(read: ctypes._NamedFuncPointer, nvrtc: ctypes.CDLL, program: object, what: str) -> str:
+def _result(nvrtc: ctypes.CDLL, program: ctypes.c_void_p, what: str) -> bytes:
     size = ctypes.c_size_t()
     _check(getattr(nvrtc, f"nvrtcGet{what}Size")(program, ctypes.byref(size)))
     buffer = ctypes.create_string_buffer(size.value)
-    _check(read(program, buffer))
-    return buffer.value.decode()
+    _check(getattr(nvrtc, f"nvrtcGet{what}")(program, buffer))
+    return buffer.raw
 
 
 def _check(code: int) -> None:
