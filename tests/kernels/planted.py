@@ -51,11 +51,12 @@ QUICK = frozenset(
         "scan without itself",
         "sign of a score",
         "sign of the bias",
+        "sign of the cut",
         "sign of the mean",
         "sign of the rest",
     }
 )
-"""A sign and an edge of each kernel, and each barrier: what the default suite plants."""
+"""What the default suite plants: a sign and an edge of each kernel, the barriers after staging."""
 
 SCREEN = (
     Bug("sign of the mean", "screen.cu", "mine[s] - normal.x", "mine[s] + normal.x"),
@@ -99,6 +100,7 @@ SKETCH = (
     Bug("scan without itself", "sketch.cu", "sums[thread] - own;", "sums[thread];"),
     Bug("no barrier in the scan", "sketch.cu", "sums[thread] = own;\n    __syncthreads();", _OWN),
     Bug("scan reads too late", "sketch.cu", ": 0;\n        __syncthreads();", ": 0;"),
+    Bug("sign of the cut", "sketch.cu", "score + bias < threshold", "score - bias < threshold"),
     Bug("cut too high", "sketch.cu", "score + bias < threshold", "score + bias <= threshold"),
     Bug("offset forgotten", "sketch.cu", "offsets[probe] + atomicAdd", "atomicAdd"),
     Bug("hidden row kept", "sketch.cu", "partition < 0 || keep[partition] <= 0", "partition < 0"),
