@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from benchmarks.kernel_evidence import kernel_facts
+from benchmarks.record import recorded
 from tests.kernels import toolchain
 from workers.matching import kernels
 
@@ -65,6 +67,12 @@ def test_hot_loops_use_the_tensor_core_and_wide_loads(source: str, architecture:
         loop = toolchain.hot_loop(code[name])
         assert any("IMMA.16832.S8.S8" in line for line in loop), name
         assert any("LDG.E.128" in line for line in loop), name
+
+
+def test_the_recorded_evidence_is_of_these_kernels(source: str, architecture: str) -> None:
+    written = recorded("kernel_evidence")["kernels"][architecture]
+    for name in kernels.KERNELS[source]:
+        assert kernel_facts(source, name, architecture) == written[name], name
 
 
 def test_a_spill_would_be_seen() -> None:

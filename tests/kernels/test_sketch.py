@@ -22,6 +22,7 @@ from workers.matching.backends.device_sketch import (
     select,
     upload_sketches,
 )
+from workers.matching.kernels import BINS
 
 
 def expected(
@@ -159,6 +160,21 @@ def test_other_dimensions_are_refused(dimensions: int) -> None:
             EmulatedDevice(), np.zeros((3, dimensions), np.int8), np.zeros(3, np.int32), 1
         )
     assert raised.value.code is ErrorCode.INVALID_FIELD
+
+
+def test_fewer_probes_share_a_pass_where_memory_is_short() -> None:
+    device = EmulatedDevice()
+    case = drawn(2, 60, 64, 5, 2)
+    check(device, *case)
+    assert device.launched.count("sketch_product_1") == 1
+    device.launched.clear()
+    device.free = 3 * 4 * (60 + 2 * (BINS + 3)) - 1  # one byte less than three probes need
+    sketches = upload_sketches(EmulatedDevice(), case.vectors, case.partitions, 2)
+    found = select(device, sketches, case.probes, case.depths)
+    assert device.launched.count("sketch_product_1") == 3
+    for probe, selected in zip(case.probes, found, strict=True):
+        wanted = expected(case.vectors, case.partitions, probe, case.depths)
+        np.testing.assert_array_equal(selected.rows, wanted.rows)
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -97,7 +97,9 @@ def select(
     Raises:
         RidgelineError: OVERLOADED when the scores of one probe do not fit on the device.
     """
-    most = batch_max(sketches.dimensions)
+    # A large gallery's scores may not fit for as many probes as one pass could serve.
+    fits = device.free_bytes() // max(_bytes_per_probe(sketches), 1)
+    most = min(batch_max(sketches.dimensions), max(fits, 1))
     found: list[Selected] = []
     for first in range(0, len(probes), most):
         found += _select_batch(device, sketches, probes[first : first + most], depths)
@@ -116,6 +118,11 @@ def bias(dimensions: int) -> int:
     return dimensions * 128 * 128
 
 
+def _bytes_per_probe(sketches: DeviceSketches) -> int:
+    """Device memory of one probe's scores, histograms and what is settled of its cuts."""
+    return 4 * sketches.rows + 4 * sketches.partition_count * (BINS + 3)
+
+
 def _select_batch(
     device: Device, sketches: DeviceSketches, probes: NDArray[np.int8], depths: NDArray[np.int32]
 ) -> list[Selected]:
@@ -124,7 +131,7 @@ def _select_batch(
         none = np.zeros(0, np.int32)
         return [Selected(none, none)] * batch
     cells = batch * parts
-    require_room(device, 4 * batch * rows + 4 * cells * (BINS + 3), "a batch of sketch scores")
+    require_room(device, batch * _bytes_per_probe(sketches), "a batch of sketch scores")
     scores = device.full(batch * rows, 0)
     histogram = device.full(cells * BINS, 0)
     prefix, kept = device.full(cells, 0), device.full(cells, 0)
@@ -157,6 +164,7 @@ def _select_batch(
         )
     counts = device.download(kept).reshape(batch, parts).sum(axis=1)
     ends = np.cumsum(counts)
+    require_room(device, 8 * int(ends[-1]), "the rows that a batch keeps")
     kept_rows = device.full(max(int(ends[-1]), 1), 0)
     kept_scores = device.full(max(int(ends[-1]), 1), 0)
     device.launch(
