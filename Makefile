@@ -37,7 +37,7 @@ protos-check: $(INSTALLED)
 # Needs uv; the lock covers Python 3.11 and newer.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
-	  --no-annotate --extra dev pyproject.toml -o requirements.lock
+	  --no-annotate --extra dev --extra kernels pyproject.toml -o requirements.lock
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from benchmarks import gpu_roofline
 from benchmarks.record import recorded
 
 NONE = "none seen"
@@ -117,12 +118,69 @@ def extraction() -> str:
     )
 
 
+def kernels() -> str:
+    """What the compilers say about the CUDA kernels."""
+    head = (
+        "kernel",
+        "registers, sm_80 / 90 / 100",
+        "shared bytes",
+        "stack and spills",
+        "warps of 64",
+        "IMMA in the hot loop, sm_80",
+        "128-bit loads in it",
+    )
+    return _table(head, list(gpu_roofline.kernel_rows()))
+
+
+def gpu_screen() -> str:
+    """Bounds of the screen kernels."""
+    head = (
+        "minutiae",
+        "device",
+        "bytes",
+        "memory",
+        "tensor cores",
+        "instructions",
+        "bound, 10⁹ comparisons/s",
+    )
+    return _table(head, list(gpu_roofline.screen_rows()))
+
+
+def gpu_sketch() -> str:
+    """Bounds of the sketch kernels."""
+    head = (
+        "probes",
+        "device",
+        "bytes a pair",
+        "memory",
+        "tensor cores",
+        "instructions",
+        "bound, 10⁹ pairs/s",
+    )
+    return _table(head, list(gpu_roofline.sketch_rows()))
+
+
+def gpu_capacity() -> str:
+    """Devices that galleries need."""
+    head = (
+        "subjects",
+        "sketches, devices",
+        *(f"one probe, {card.name}" for card in gpu_roofline.CARDS),
+        "descriptors, devices",
+    )
+    return _table(head, list(gpu_roofline.capacity_rows()))
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "verification": verification,
     "identification": identification,
     "projection": projection,
     "claims": claims,
     "extraction": extraction,
+    "kernels": kernels,
+    "gpu screen": gpu_screen,
+    "gpu sketch": gpu_sketch,
+    "gpu capacity": gpu_capacity,
 }
 
 

@@ -1,4 +1,8 @@
-"""Every backend against the reference: the same numbers from the same descriptors."""
+"""Every backend against the reference: the same numbers from the same descriptors.
+
+``cupy`` needs a device and runs with ``-m gpu``; ``cupy (emulated)`` is the same backend with its
+kernels compiled for the host.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.kernels.emulated import emulated_backend
 from tests.unit.matching.samples import encounter, sample
 from workers.biometrics.model import Impression
 from workers.errors import ErrorCode, RidgelineError
@@ -22,7 +27,8 @@ from workers.matching.search import search_partitions
 from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate
 
-BACKENDS = ("numpy", "reference")
+EMULATED = "cupy (emulated)"
+BACKENDS = ("numpy", "reference", EMULATED, pytest.param("cupy", marks=pytest.mark.gpu))
 
 
 def no_checkpoint() -> None:
@@ -36,7 +42,7 @@ def screen_all(backend: Backend, probe: Probe, gallery: PackedGallery) -> NDArra
 
 @pytest.fixture(params=BACKENDS)
 def backend(request: pytest.FixtureRequest) -> Backend:
-    return load_backend(request.param)
+    return emulated_backend() if request.param == EMULATED else load_backend(request.param)
 
 
 def gallery_of_persons() -> list[EncounterTemplate]:

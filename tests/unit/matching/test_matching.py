@@ -210,9 +210,9 @@ def test_impostors_are_at_zero_and_unit_deviation_on_the_screen() -> None:
 
 
 def test_backends_are_known_by_name() -> None:
-    assert load_backend().name == "numpy"
+    assert load_backend().name in ("cupy", "numpy")
+    assert load_backend("numpy").name == "numpy"
     assert load_backend("reference").name == "reference"
-    for name in ("cupy", "abacus"):
-        with pytest.raises(RidgelineError) as raised:
-            load_backend(name)
-        assert raised.value.field == "backend"
+    with pytest.raises(RidgelineError) as raised:
+        load_backend("abacus")
+    assert raised.value.field == "backend"

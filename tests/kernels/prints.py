@@ -1,0 +1,67 @@
+"""Drawn prints for the kernels: any descriptors of full length, any angles, no geometry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from workers.biometrics.model import FingerPosition, Impression
+from workers.matching.parameters import PARAMETERS, descriptor_hash
+from workers.matching.probe import Probe, prepare_probe
+from workers.matching.template import EncounterTemplate, FingerTemplate
+
+
+def drawn_encounter(
+    seed: int,
+    fingers: Mapping[int, int],
+    *,
+    impressions: Sequence[Impression] = (Impression.PLAIN,),
+    repeat: bool = False,
+) -> EncounterTemplate:
+    """An encounter with so many minutiae on each finger.
+
+    Args:
+        repeat: all minutiae of a finger are the same one.
+    """
+    rng = np.random.default_rng(seed)
+    prints = [
+        drawn_finger(rng, position, impression, n, repeat=repeat)
+        for position, n in sorted(fingers.items())
+        for impression in impressions
+    ]
+    return EncounterTemplate(tuple(prints), descriptor_hash())
+
+
+def drawn_probe(
+    seed: int,
+    fingers: Mapping[int, int],
+    *,
+    impressions: Sequence[Impression] = (Impression.PLAIN,),
+    repeat: bool = False,
+) -> Probe:
+    """A probe; arguments as `drawn_encounter`."""
+    return prepare_probe(drawn_encounter(seed, fingers, impressions=impressions, repeat=repeat))
+
+
+def drawn_finger(
+    rng: np.random.Generator, position: int, impression: Impression, n: int, *, repeat: bool
+) -> FingerTemplate:
+    """One print. Descriptors gather about few directions, so that many are alike."""
+    d = PARAMETERS.descriptor.dimensions
+    centres = np.random.default_rng(1).normal(size=(5, d))
+    vectors = centres[rng.integers(0, 5, n)] + 0.4 * rng.normal(size=(n, d))
+    vectors *= PARAMETERS.descriptor.scale / np.linalg.norm(vectors, axis=1, keepdims=True)
+    angle = rng.integers(0, 65536, n)
+    if repeat:
+        vectors, angle = vectors[:1].repeat(n, axis=0), angle[:1].repeat(n)
+    return FingerTemplate(
+        position=FingerPosition(position),
+        impression=impression,
+        x=rng.integers(0, 500, n).astype(np.int16),
+        y=rng.integers(0, 500, n).astype(np.int16),
+        angle=angle.astype(np.uint16),
+        kind=np.ones(n, np.uint8),
+        quality=np.full(n, 50, np.uint8),
+        descriptors=np.rint(vectors).astype(np.int8),
+    )
