@@ -108,6 +108,51 @@ def claims() -> str:
     return _table(head, rows)
 
 
+def sketch() -> str:
+    """Mates that the sketch loses, by depth."""
+    result = recorded("sketch_loss")
+    rows = []
+    for fingers, entry in result["fingers"].items():
+        at = entry["depth"]
+        for level in ("coarse", "fine"):
+            lost = [str(count) for count in entry["lost_at_share"][level]]
+            chosen = "left out" if at[level] >= 1.0 else f"{at[level]:.1%}"
+            rows.append((f"{fingers} fingers, {level}", f"{entry['mates']:,}", *lost, chosen))
+    shares = [f"{share:.2%}" for share in result["shares"]]
+    return _table(("mates lost where so many go on", "mates", *shares, "chosen"), rows)
+
+
+def throughput() -> str:
+    """Speed of the stages and of complete searches."""
+    result = recorded("throughput")
+    screens, sketches = result["screen_comparisons_per_s"], result["sketch_pairs_per_s"]
+    rows = [
+        ("screen, 40 x 32 minutiae, one core", f"{screens['threads=1,batch=1']:,.0f} fingers/s"),
+        ("the same, two processes", f"{screens['threads=2,batch=1']:,.0f} fingers/s"),
+        (
+            "share of the matrix-product peak that the screen reaches",
+            f"{result['blas_peak_fraction']:.0%} of {result['blas_peak_gflops']:.0f} GFLOP/s",
+        ),
+        *(
+            (
+                f"sketch, subjects against probes, {batch} at a time, one core",
+                f"{sketches[f'threads=1,batch={batch}'] / 1e6:,.0f} M pairs/s",
+            )
+            for batch in (1, 64)
+        ),
+        *(
+            (
+                f"search of {int(size):,} subjects",
+                f"{s['p50']:.2f} s (95th {s['p95']:.2f} s), in a batch of {s['batch']} "
+                f"{s['batched']:.2f} s; mate first in {s['mates_first']} of {s['searches']}",
+            )
+            for size, s in result["search_seconds"].items()
+        ),
+        ("memory", f"{result['bytes_per_finger']:,.0f} bytes a finger"),
+    ]
+    return _table(("", ""), rows)
+
+
 def extraction() -> str:
     """The rebuilt network's time."""
     result = recorded("extraction_speed")
@@ -176,6 +221,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "identification": identification,
     "projection": projection,
     "claims": claims,
+    "sketch": sketch,
+    "throughput": throughput,
     "extraction": extraction,
     "kernels": kernels,
     "gpu screen": gpu_screen,

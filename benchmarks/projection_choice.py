@@ -22,13 +22,20 @@ from coordinator.evaluate.bootstrap import finger_numbers
 from coordinator.evaluate.metrics import count_errors, equal_error_rate, fnmr_at_fmr
 from workers.matching.descriptor import cylinders, project
 from workers.matching.parameters import PARAMETERS
-from workers.matching.template import FingerTemplate
+from workers.matching.template import FingerTemplate, best_by_quality
 from workers.matching.verify import compare_all
 
 
 def main() -> None:
     """Matches every set both ways and records the errors."""
-    own = {real.name: [cylinders(one) for _, one in minutiae(real)] for real in REAL_SETS}
+    own = {
+        real.name: [
+            # Those that a template keeps.
+            cylinders(one)[best_by_quality(one.quality, PARAMETERS.descriptor.minutiae_max)]
+            for _, one in minutiae(real)
+        ]
+        for real in REAL_SETS
+    }
     result: dict[str, Any] = {}
     for real in REAL_SETS:
         prints = templates(real)

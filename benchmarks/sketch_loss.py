@@ -12,7 +12,7 @@ lost at a depth follows. The draws share fingers, so intervals are resampled ove
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,45 +37,64 @@ GENERATED = 400
 SHARES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 REPLICATES = 500
 
-Vector = NDArray[np.int64]
-
 
 def main() -> None:
     """Draws persons, counts who stands above their mates, records the curves."""
     rng = np.random.default_rng(SEED)
-    real = _real_fingers()
+    real = real_fingers()
     others = Others(real, rng)
     result: dict[str, Any] = {"others": OTHERS, "shares": list(SHARES), "fingers": {}}
     for count, draws in DRAWS.items():
         above = {level: np.empty(draws) for level in Level}
         drawn = np.empty((draws, count), np.intp)
         for draw in range(draws):
-            drawn[draw] = rng.choice(len(real), count, replace=False)
-            positions = rng.permutation(len(FINGERS))[:count]
-            sessions = [rng.permutation(len(real[f]))[:2] for f in drawn[draw]]
-            probe, mate = (
-                _person(
-                    [real[f][s[side]] for f, s in zip(drawn[draw], sessions, strict=True)],
-                    positions,
-                )
-                for side in (0, 1)
-            )
-            weights = prepare_probe(probe).sketch
-            apart = others.without(drawn[draw], positions)
+            person = draw_person(real, count, rng)
+            drawn[draw] = person.fingers
+            weights = prepare_probe(person.probe).sketch
+            apart = others.without(person)
             for level in Level:
                 row = weights[level].astype(np.float32)
                 scores = others.rows[level][apart] @ row
-                score = float(gallery_row(mate, level).astype(np.float32) @ row)
+                score = float(gallery_row(person.mate, level).astype(np.float32) @ row)
                 above[level][draw] = (scores > score).mean()
         result["fingers"][str(count)] = _curves(above, drawn, len(real), rng)
         print(count, result["fingers"][str(count)])
     record("sketch_loss", result, data=f"{DEVELOPMENT}; generated fingers", seed=SEED)
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A made-up person.
+
+    Attributes:
+        fingers: numbers of the real fingers it is made of, (k,).
+        positions: place of each among the ten, (k,).
+        probe, mate: two sessions.
+    """
+
+    fingers: NDArray[np.intp]
+    positions: NDArray[np.intp]
+    probe: EncounterTemplate
+    mate: EncounterTemplate
+
+
+def draw_person(real: list[list[FingerTemplate]], count: int, rng: np.random.Generator) -> Drawn:
+    """A person of `count` fingers, with two sessions of different scans."""
+    fingers = rng.choice(len(real), count, replace=False)
+    positions = rng.permutation(len(FINGERS))[:count]
+    scans = [rng.permutation(len(real[f]))[:2] for f in fingers]
+    probe, mate = (
+        _person([real[f][s[side]] for f, s in zip(fingers, scans, strict=True)], positions)
+        for side in (0, 1)
+    )
+    return Drawn(fingers, positions, probe, mate)
+
+
 class Others:
     """Made-up persons that stand in a mate's way.
 
     Attributes:
+        people: their encounters.
         rows: of each level, float32 (OTHERS, level.width).
     """
 
@@ -88,7 +107,7 @@ class Others:
         ]
         # Whose finger it is; generated ones are nobody's.
         self._owners = np.full((OTHERS, len(FINGERS)), -1)
-        people = []
+        self.people = []
         for person in range(OTHERS):
             fingers = []
             for place in range(len(FINGERS)):
@@ -98,18 +117,19 @@ class Others:
                     fingers.append(real[owner][int(rng.integers(len(real[owner])))])
                 else:
                     fingers.append(generated[int(rng.integers(len(generated)))])
-            people.append(_person(fingers, np.arange(len(FINGERS))))
+            self.people.append(_person(fingers, np.arange(len(FINGERS))))
         self.rows = {
-            level: np.stack([gallery_row(p, level) for p in people]).astype(np.float32)
+            level: np.stack([gallery_row(p, level) for p in self.people]).astype(np.float32)
             for level in Level
         }
 
-    def without(self, fingers: NDArray[np.intp], positions: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Who has none of some fingers where the probe has them."""
-        return np.asarray(~(self._owners[:, positions] == fingers).any(axis=1))
+    def without(self, person: Drawn) -> NDArray[np.bool_]:
+        """Who has none of a person's fingers where that has them."""
+        theirs = self._owners[:, person.positions] == person.fingers
+        return np.asarray(~theirs.any(axis=1))
 
 
-def _real_fingers() -> list[list[FingerTemplate]]:
+def real_fingers() -> list[list[FingerTemplate]]:
     """Prints by finger; both sensors' prints of a Neurotechnology finger are one finger's."""
     prints: dict[str, list[FingerTemplate]] = {}
     for real in REAL_SETS:

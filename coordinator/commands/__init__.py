@@ -13,6 +13,7 @@ from coordinator.commands.failures import run
 __all__ = ["cli", "run"]
 
 _COMMANDS = {
+    "bench": "Measure the speed of this machine.",
     "certificates": "Make throw-away certificates and configuration for a first try.",
     "demo": "Show the whole system at work on generated prints.",
     "enroll": "Add transactions, templates or folders of images to the gallery.",

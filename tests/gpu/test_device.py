@@ -61,7 +61,7 @@ def test_a_delta_is_packed_while_searches_run(device: Device) -> None:
     people = [drawn_encounter(seed, {1: 20 + seed % 30}) for seed in range(2_000)]
     probe = drawn_probe(5, {1: 40})
     packed = backend.pack(people)
-    expected = numpy.screen(probe, numpy.pack(people), lambda: None)
+    expected = numpy.screen(probe, numpy.pack(people), np.arange(len(people)), lambda: None)
     done = threading.Event()
 
     def pack_again_and_again() -> None:
@@ -72,7 +72,7 @@ def test_a_delta_is_packed_while_searches_run(device: Device) -> None:
     packer.start()
     try:
         for _ in range(200):
-            screened = backend.screen(probe, packed, lambda: None)
+            screened = backend.screen(probe, packed, np.arange(len(people)), lambda: None)
             np.testing.assert_array_equal(screened, expected)
     finally:
         done.set()

@@ -64,4 +64,5 @@ def drawn_finger(
         kind=np.ones(n, np.uint8),
         quality=np.full(n, 50, np.uint8),
         descriptors=np.rint(vectors).astype(np.int8),
+        sketch=rng.integers(-40, 41, PARAMETERS.sketch.dimensions).astype(np.int8),
     )

@@ -16,6 +16,7 @@ from workers.errors import ErrorCode, RidgelineError
 from workers.matching.backends.cupy_backend import CupyBackend
 from workers.matching.backends.device_pack import gallery_bytes, tiled
 from workers.matching.backends.device_probe import forbidden_sectors
+from workers.matching.backends.device_sketch import sketch_bytes_per_row
 from workers.matching.backends.numpy_backend import NumpyBackend
 from workers.matching.backends.packing import pack_positions
 from workers.matching.kernels import SCREEN_TILES
@@ -26,8 +27,8 @@ from workers.matching.template import EncounterTemplate
 def compare(backend: CupyBackend, probe: Probe, people: Sequence[EncounterTemplate]) -> None:
     """Asserts that a backend screens as NumPy does."""
     numpy = NumpyBackend()
-    expected = numpy.screen(probe, numpy.pack(people), lambda: None)
-    screened = backend.screen(probe, backend.pack(people), lambda: None)
+    expected = numpy.screen(probe, numpy.pack(people), np.arange(len(people)), lambda: None)
+    screened = backend.screen(probe, backend.pack(people), np.arange(len(people)), lambda: None)
     assert screened.dtype == np.int32
     np.testing.assert_array_equal(screened, expected)
 
@@ -82,7 +83,7 @@ def test_more_fingers_than_one_pass_of_the_warps() -> None:
 
 
 def test_the_tiles_hold_what_was_packed() -> None:
-    people = [drawn_encounter(person, {1: n}) for person, n in enumerate((0, 1, 8, 9, 255, 30))]
+    people = [drawn_encounter(person, {1: n}) for person, n in enumerate((0, 1, 8, 9, 64, 30))]
     (pack,) = pack_positions(people).values()
     position = tiled(pack)
     for finger, row in enumerate(position.rows):
@@ -109,7 +110,8 @@ def test_a_gallery_that_does_not_fit_is_refused_before_anything_is_allocated() -
     people = [drawn_encounter(person, {1: 30}) for person in range(5)]
     device = EmulatedDevice()
     packed = CupyBackend(device).pack(people)
-    assert packed.device_nbytes == gallery_bytes(packed.host.positions.values())
+    fingers = gallery_bytes(packed.host.positions.values())
+    assert packed.device_nbytes == fingers + 5 * sketch_bytes_per_row()
     device.free = packed.device_nbytes + 5 * 8 - 1
     with pytest.raises(RidgelineError, match="on the device") as raised:
         CupyBackend(device).pack(people)
@@ -124,4 +126,4 @@ def test_a_search_that_does_not_fit_is_refused() -> None:
     packed = backend.pack([drawn_encounter(0, {1: 30})])
     device.free = 7
     with pytest.raises(RidgelineError, match="OVERLOADED"):
-        backend.screen(drawn_probe(0, {1: 5}), packed, lambda: None)
+        backend.screen(drawn_probe(0, {1: 5}), packed, np.array([0]), lambda: None)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from tests.kernels.emulated import ORDERS, EmulatedDevice
 from workers.errors import ErrorCode, RidgelineError
+from workers.matching.backend import Selected
 from workers.matching.backends.device import Device
 from workers.matching.backends.device_sketch import (
     DIMENSIONS_MAX,
-    Selected,
     batch_max,
     bias,
     digits,

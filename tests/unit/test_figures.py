@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.figures import TABLES
 from benchmarks.record import RESULTS, recorded
-from workers.matching.parameters import PARAMETERS, SCREEN_LOSS, parameters_hash
+from workers.matching.parameters import PARAMETERS, SCREEN_LOSS, SKETCH_LOSS, parameters_hash
 
 ROOT = RESULTS.parents[1]
 DOCUMENTS = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
@@ -33,8 +33,21 @@ def test_recorded_accuracy_is_of_the_matcher_that_ships() -> None:
 
 def test_answers_quote_the_recorded_loss_of_the_screen() -> None:
     result = recorded("screen_loss")
-    cuts = {1: PARAMETERS.screen.cut_fraction_one_finger, 2: PARAMETERS.screen.cut_fraction}
-    for fingers, cut in cuts.items():
+    result["fingers"] |= {k: {"all": v} for k, v in recorded("cut_loss")["fingers"].items()}
+    shares = {1: result["depths"], 2: result["depths"]} | dict.fromkeys(
+        (4, 8), recorded("cut_loss")["shares"]
+    )
+    for fingers, cut in PARAMETERS.screen.cuts:
         measured = result["fingers"][str(fingers)]["all"]
-        lost = measured["lost"][result["depths"].index(cut)]
+        lost = measured["lost"][shares[fingers].index(cut)]
         assert (SCREEN_LOSS[fingers].lost, SCREEN_LOSS[fingers].mates) == (lost, measured["mates"])
+
+
+def test_answers_quote_the_recorded_loss_of_the_sketch() -> None:
+    result = recorded("sketch_loss")
+    for depth in PARAMETERS.sketch.depths:
+        measured = result["fingers"][str(depth.fingers)]
+        at = measured["depth"]
+        assert (at["coarse"], at["fine"]) == (depth.coarse, depth.fine)
+        quoted = SKETCH_LOSS[depth.fingers]
+        assert (quoted.lost, quoted.mates) == (at["lost"], measured["mates"])

@@ -106,10 +106,8 @@ class ScreenParameters:
         top_slope: of that sigmoid, per minutia (MCC: 2/5).
         deviation_floor: smallest impostor deviation of a probe minutia, similarity units.
         score_deviation_floor: the same for a finger's screen score, 1/256 deviations.
-        cut_fraction: of a partition's visible rows that go on to consolidation, for a probe
-            of several fingers; see `SCREEN_LOSS`.
-        cut_fraction_one_finger: the same for a probe of one finger, where the screen knows
-            less and consolidation costs less.
+        cuts: share of a partition's visible rows that goes on to consolidation, by fingers of
+            the probe, at least so many; see `SCREEN_LOSS`.
         cut_rows_min: rows that go on at least.
     """
 
@@ -119,9 +117,8 @@ class ScreenParameters:
     top_slope: float = 0.4
     deviation_floor: int = 256
     score_deviation_floor: int = 32
-    cut_fraction: float = 0.02
-    cut_fraction_one_finger: float = 0.10
-    cut_rows_min: int = 4
+    cuts: tuple[tuple[int, float], ...] = ((1, 0.10), (2, 0.002), (4, 0.0005), (8, 0.0001))
+    cut_rows_min: int = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,17 +194,24 @@ _LOSS = (
     "generated fingers (benchmarks/screen_loss.py)"
 )
 
+_MADE_UP = (
+    "made-up persons of real fingers among 20,000 others of real and generated ones "
+    "(benchmarks/sketch_loss.py, benchmarks/cut_loss.py)"
+)
+
 SCREEN_LOSS = {
     1: MeasuredLoss(5, 5264, f"one finger, cut at 10 %; {_LOSS}"),
-    2: MeasuredLoss(0, 18377, f"two fingers of made-up persons, cut at 2 %; {_LOSS}"),
+    2: MeasuredLoss(0, 18377, f"two fingers of made-up persons, cut at 0.2 %; {_LOSS}"),
+    4: MeasuredLoss(0, 200, f"four fingers, cut at 0.05 %; {_MADE_UP}"),
+    8: MeasuredLoss(0, 100, f"eight fingers, cut at 0.01 %; {_MADE_UP}"),
 }
-"""Measured loss of the cut, by fingers of the probe; two stands for two and more."""
+"""Measured loss of the cut, by fingers as in `ScreenParameters.cuts`."""
 
 
 SKETCH_LOSS = {
-    2: MeasuredLoss(0, 1, ""),
-    4: MeasuredLoss(0, 1, ""),
-    8: MeasuredLoss(0, 1, ""),
+    2: MeasuredLoss(2, 3000, f"two fingers; {_MADE_UP}"),
+    4: MeasuredLoss(3, 3000, f"four fingers; {_MADE_UP}"),
+    8: MeasuredLoss(0, 1000, f"eight fingers; {_MADE_UP}"),
 }
 """Measured loss of both sketch levels together, by fingers as in `SketchParameters.depths`."""
 

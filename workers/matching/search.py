@@ -171,11 +171,16 @@ def _best(
 
 def cut_depth(probe: Probe, visible_rows: int) -> int:
     """Rows that the screen lets through of so many visible ones."""
-    several = probe.finger_count > 1
-    fraction = _P.cut_fraction if several else _P.cut_fraction_one_finger
-    return max(_P.cut_rows_min, math.ceil(fraction * visible_rows))
+    _, share = _cut(probe)
+    return max(_P.cut_rows_min, math.ceil(share * visible_rows))
 
 
 def screen_loss(probe: Probe) -> MeasuredLoss:
     """What share of mates the screen's cut was measured to lose for a probe like this one."""
-    return SCREEN_LOSS[min(max(probe.finger_count, 1), max(SCREEN_LOSS))]
+    fingers, _ = _cut(probe)
+    return SCREEN_LOSS[fingers]
+
+
+def _cut(probe: Probe) -> tuple[int, float]:
+    """Least number of fingers, and share, of the cut that applies to a probe."""
+    return max(cut for cut in _P.cuts if cut[0] <= max(probe.finger_count, 1))

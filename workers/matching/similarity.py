@@ -20,9 +20,10 @@ from workers.matching.template import ANGLE_UNITS, FingerTemplate
 SECTORS = 16
 SECTOR_REACH = SECTORS // 4
 SECTOR_WIDTH = ANGLE_UNITS // SECTORS
+_SECTOR_SHIFT = np.uint16(SECTOR_WIDTH.bit_length() - 1)
 DIMENSIONS = PARAMETERS.descriptor.dimensions
 FEATURES = DIMENSIONS + SECTORS
-_ONE_HOT = np.eye(SECTORS, dtype=np.float32)
+_EVERY_SECTOR = np.arange(SECTORS, dtype=np.uint16)
 FULL_SIMILARITY = int(PARAMETERS.descriptor.scale) ** 2
 """Similarity of two equal descriptors, before rounding."""
 
@@ -30,10 +31,10 @@ _FORBIDDEN = -32768.0
 """Outweighs any similarity; sums stay below 2**24, where float32 counts exactly."""
 
 
-def sectors(angle: NDArray[np.uint16]) -> NDArray[np.intp]:
+def sectors(angle: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """Sector 0-15 of each angle; sector 0 is centred on angle 0."""
-    turned = angle.astype(np.intp) + SECTOR_WIDTH // 2
-    return (turned // SECTOR_WIDTH) % SECTORS
+    # Sixteen bits wrap around as angles do.
+    return np.asarray((angle + np.uint16(SECTOR_WIDTH // 2)) >> _SECTOR_SHIFT)
 
 
 def gallery_features(
@@ -50,7 +51,7 @@ def fill_features(
 ) -> None:
     """`gallery_features` into an array that is there already."""
     features[:, :DIMENSIONS] = descriptors
-    features[:, DIMENSIONS:] = _ONE_HOT[sectors(angle)]
+    features[:, DIMENSIONS:] = sectors(angle)[:, None] == _EVERY_SECTOR
 
 
 def probe_features(finger: FingerTemplate) -> NDArray[np.float32]:

@@ -94,7 +94,7 @@ def test_depth_of_the_cut() -> None:
     several = prepare_probe(encounter(0))
     one = prepare_probe(encounter(0, fingers=(1,)))
     assert cut_depth(several, 0) == cut_depth(several, 10) == PARAMETERS.screen.cut_rows_min
-    assert cut_depth(several, 10_000) == 200
+    assert cut_depth(several, 10_000) == 20
     assert cut_depth(one, 10_000) == 1000
     assert screen_loss(one).mates > screen_loss(one).lost > 0
     assert screen_loss(several).lost == 0

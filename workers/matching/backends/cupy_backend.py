@@ -1,7 +1,8 @@
-"""The GPU backend: the screen on the device, consolidation of the survivors on the host.
+"""The GPU backend: whole galleries on the device, shortlists and survivors on the host.
 
-The kernels are `workers/matching/kernels/screen.cu`; scores equal those of the NumPy backend to
-the bit. The host keeps the gallery as well, because consolidation reads it.
+The kernels are `workers/matching/kernels/sketch.cu` and `screen.cu`; scores equal those of the
+NumPy backend to the bit, so a stage runs wherever its rows are cheaper to reach. The host keeps
+the gallery as well, because the later stages read it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.biometrics.model import FINGERS
-from workers.matching.backend import Checkpoint, PackedGallery
+from workers.matching.backend import Checkpoint, PackedGallery, Selected
 from workers.matching.backends.device import Device, DeviceArray, require_room
 from workers.matching.backends.device_pack import (
     DevicePosition,
@@ -22,10 +23,18 @@ from workers.matching.backends.device_pack import (
     upload_position,
 )
 from workers.matching.backends.device_probe import host_probe, upload_probe
+from workers.matching.backends.device_sketch import (
+    DeviceSketches,
+    seen_as,
+    select,
+    sketch_bytes_per_row,
+    upload_sketches,
+)
 from workers.matching.backends.numpy_backend import NumpyBackend, NumpyGallery
 from workers.matching.kernels import THREADS
 from workers.matching.probe import Probe, ProbeFinger
 from workers.matching.screen import NOT_COMPARED
+from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate
 
 _WARPS = THREADS // 32
@@ -34,6 +43,9 @@ _BLOCKS_PER_PROCESSOR = 16
 
 _FINGERS_PER_LAUNCH = 1 << 20
 """About a millisecond of work, so that a cancelled search stops soon."""
+
+_DEVICE_SHARE = 1 / 8
+"""Share of a gallery's rows from which the device, which works on all of them, is asked."""
 
 _SCRATCH_BYTES_PER_ROW = 8
 """Best score of a position, and total."""
@@ -45,6 +57,7 @@ class CupyGallery:
 
     host: NumpyGallery
     positions: dict[int, DevicePosition]
+    sketches: dict[Level, DeviceSketches]
 
     @property
     def rows(self) -> int:
@@ -57,9 +70,16 @@ class CupyGallery:
         return self.host.nbytes
 
     @property
+    def presence(self) -> NDArray[np.uint16]:
+        """Fingers of each row."""
+        return self.host.presence
+
+    @property
     def device_nbytes(self) -> int:
         """Memory held on the device, bytes."""
-        return sum(a.nbytes for position in self.positions.values() for a in position.arrays)
+        fingers = sum(a.nbytes for position in self.positions.values() for a in position.arrays)
+        rows = sum(s.vectors.nbytes + s.partitions.nbytes for s in self.sketches.values())
+        return fingers + rows
 
 
 class CupyBackend:
@@ -86,21 +106,57 @@ class CupyBackend:
                 OVERLOADED, field ``"backend"``, when they do not fit on the device.
         """
         host = self._host.pack(templates)
-        needed = gallery_bytes(host.positions.values()) + host.rows * _SCRATCH_BYTES_PER_ROW
+        needed = gallery_bytes(host.positions.values()) + host.rows * (
+            _SCRATCH_BYTES_PER_ROW + sketch_bytes_per_row()
+        )
         require_room(self._device, needed, f"a gallery of {host.rows:,} encounters")
         positions = {
             position: upload_position(self._device, tiled(pack))
             for position, pack in host.positions.items()
         }
-        return CupyGallery(host, positions)
+        unseen = np.full(host.rows, -1, np.int32)
+        sketches = {
+            level: upload_sketches(self._device, vectors, unseen, 0)
+            for level, vectors in host.sketches.items()
+        }
+        return CupyGallery(host, positions, sketches)
+
+    def select(
+        self,
+        level: Level,
+        probes: Sequence[Probe],
+        gallery: PackedGallery,
+        partitions: Sequence[NDArray[np.intp]],
+        depths: NDArray[np.intp],
+        checkpoint: Checkpoint,
+    ) -> list[list[Selected]]:
+        """See `Backend.select`; probes that go equally deep share a pass."""
+        packed = _ours(gallery)
+        if not self._worth_it(packed, sum(len(rows) for rows in partitions)):
+            return self._host.select(level, probes, packed.host, partitions, depths, checkpoint)
+        checkpoint()
+        in_sight = seen_as(self._device, packed.sketches[level], partitions)
+        found: list[list[Selected]] = [[] for _ in probes]
+        for depth in np.unique(depths, axis=0):
+            alike = np.flatnonzero((depths == depth).all(axis=1))
+            weights = np.stack([probes[i].sketch[level] for i in alike.tolist()])
+            kept = select(self._device, in_sight, weights, depth.astype(np.int32))
+            checkpoint()
+            for i, selected in zip(alike.tolist(), kept, strict=True):
+                found[i] = [_among(selected, rows) for rows in partitions]
+        return found
 
     def screen(
-        self, probe: Probe, gallery: PackedGallery, checkpoint: Checkpoint
+        self,
+        probe: Probe,
+        gallery: PackedGallery,
+        rows: NDArray[np.intp],
+        checkpoint: Checkpoint,
     ) -> NDArray[np.int32]:
-        """Screen score of every row: the sum over common fingers of each finger's best."""
+        """Screen score of some rows: the sum over common fingers of each finger's best."""
         packed = _ours(gallery)
-        if packed.rows == 0:
-            return np.zeros(0, np.int32)
+        if not self._worth_it(packed, len(rows)):
+            return self._host.screen(probe, packed.host, rows, checkpoint)
         require_room(self._device, packed.rows * _SCRATCH_BYTES_PER_ROW, "a search")
         best = self._device.full(packed.rows, NOT_COMPARED)
         total = self._device.full(packed.rows, NOT_COMPARED)
@@ -112,7 +168,7 @@ class CupyBackend:
                 self._screen_position(finger, packed.positions[position], best, checkpoint)
             grid = (self._blocks(-(-packed.rows // 32)), 1)
             self._device.launch("screen.cu", "screen_fold", grid, (best, total, packed.rows))
-        scores: NDArray[np.int32] = self._device.download(total)
+        scores: NDArray[np.int32] = self._device.download(total)[rows]
         return scores
 
     def consolidate(
@@ -145,9 +201,18 @@ class CupyBackend:
                 (*position.arrays, *arguments, first, last, best),
             )
 
+    def _worth_it(self, gallery: CupyGallery, rows: int) -> bool:
+        return rows > 0 and rows >= _DEVICE_SHARE * gallery.rows
+
     def _blocks(self, warps: int) -> int:
         """Blocks for so many warps' work; each warp takes more than one piece past a limit."""
         return min(-(-warps // _WARPS), self._device.processors * _BLOCKS_PER_PROCESSOR)
+
+
+def _among(selected: Selected, rows: NDArray[np.intp]) -> Selected:
+    """Those of the selected rows that are a partition's."""
+    theirs = np.isin(selected.rows, rows, assume_unique=True)
+    return Selected(selected.rows[theirs], selected.scores[theirs])
 
 
 def _ours(gallery: PackedGallery) -> CupyGallery:

@@ -64,7 +64,7 @@ def check() -> None:
     people = [describe_encounter(generate_subject(7, person)) for person in range(3)]
     probe = prepare_probe(people[0])
     expected, screened = (
-        backend.screen(probe, backend.pack(people), lambda: None)
+        backend.screen(probe, backend.pack(people), np.arange(len(people)), lambda: None)
         for backend in (NumpyBackend(), CupyBackend(device))
     )
     if not np.array_equal(expected, screened):

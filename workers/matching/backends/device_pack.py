@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 
 from workers.matching.backends.device import Device, DeviceArray
 from workers.matching.backends.packing import Block, PositionPack
-from workers.matching.parameters import PARAMETERS
+from workers.matching.similarity import DIMENSIONS, sectors
 
 TILE = 8
 """Gallery minutiae of a tile: the columns of one tensor-core product."""
 
-DIMENSIONS = PARAMETERS.descriptor.dimensions
 _FINGER_BYTES = 4 + 1 + 4  # first tile, count, row
 
 
@@ -86,14 +85,14 @@ def tiled(pack: PositionPack) -> HostPosition:
 def _tiled_block(block: Block) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
     """Descriptors and sectors of one block's fingers, one finger after another."""
     width = len(block.counts)
-    features = block.features.reshape(block.slots, width, -1)
     descriptors = np.zeros((width, -(-block.slots // TILE) * TILE, DIMENSIONS), np.int8)
-    descriptors[:, : block.slots] = features[..., :DIMENSIONS].transpose(1, 0, 2)
-    sectors = np.zeros(descriptors.shape[:2], np.uint8)
-    sectors[:, : block.slots] = features[..., DIMENSIONS:].argmax(axis=2).T
+    packed = block.descriptors.reshape(block.slots, width, DIMENSIONS)
+    descriptors[:, : block.slots] = packed.transpose(1, 0, 2)
+    turned = np.zeros(descriptors.shape[:2], np.uint8)
+    turned[:, : block.slots] = sectors(block.angle).T
     # A small finger in a block of larger ones has fewer tiles than the block.
     room = np.arange(descriptors.shape[1]) < (-(-block.counts // TILE) * TILE)[:, None]
-    return descriptors[room], sectors[room]
+    return descriptors[room], turned[room]
 
 
 def upload_position(device: Device, position: HostPosition) -> DevicePosition:

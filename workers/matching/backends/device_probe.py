@@ -8,12 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.matching.backends.device import Device, DeviceArray
-from workers.matching.backends.device_pack import DIMENSIONS
 from workers.matching.kernels import SCREEN_TILES
 from workers.matching.parameters import PARAMETERS
 from workers.matching.probe import ProbeFinger
 from workers.matching.screen import RECIPROCALS, SIZE_BIN_SHIFT, TOP_COUNTS
-from workers.matching.similarity import SECTOR_REACH, SECTORS, sectors
+from workers.matching.similarity import DIMENSIONS, SECTOR_REACH, SECTORS, sectors
+
+_PLAN_COUNTS = 256
+"""COUNTS in `kernels/screen.cu`."""
 
 TILE = 16
 """Probe minutiae of a tile: the rows of one tensor-core product."""
@@ -66,7 +68,8 @@ def forbidden_sectors() -> NDArray[np.uint32]:
 
 def _plan(finger: ProbeFinger) -> NDArray[np.int32]:
     n = len(finger.template)
-    counts = np.arange(PARAMETERS.descriptor.minutiae_max + 1)
+    # The kernel's table has room for any finger; a packed one never has more minutiae than this.
+    counts = np.minimum(np.arange(_PLAN_COUNTS), PARAMETERS.descriptor.gallery_minutiae_max)
     wanted = TOP_COUNTS[np.minimum(counts, n)]
     # A probe smaller than the number wanted lacks some: they count as 0, the divisor stays.
     taken = np.minimum(wanted, n)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workers.errors import ErrorCode, RidgelineError
+from workers.matching.backend import Selected
 from workers.matching.backends.device import Device, DeviceArray, require_room
 from workers.matching.kernels import BINS, ROWS_PER_WARP, SKETCH_TILES, THREADS
+from workers.matching.sketch import Level
 
 STEP = 32
 """Dimensions are a multiple of this: the depth of one tensor-core product."""
@@ -44,14 +47,6 @@ class DeviceSketches:
     partition_count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Selected:
-    """Rows that one probe keeps, ascending, and their scores, int32 (n,)."""
-
-    rows: NDArray[np.int32]
-    scores: NDArray[np.int32]
-
-
 def upload_sketches(
     device: Device, vectors: NDArray[np.int8], partitions: NDArray[np.int32], partition_count: int
 ) -> DeviceSketches:
@@ -77,6 +72,21 @@ def upload_sketches(
         dimensions,
         partition_count,
     )
+
+
+def sketch_bytes_per_row() -> int:
+    """Device memory of an encounter's sketches, bytes: vectors and partition of each level."""
+    return sum(level.width + 4 for level in Level)
+
+
+def seen_as(
+    device: Device, sketches: DeviceSketches, partitions: Sequence[NDArray[np.intp]]
+) -> DeviceSketches:
+    """The same sketches with the rows of some partitions in sight and no others."""
+    numbers = np.full(sketches.rows, -1, np.int32)
+    for number, rows in enumerate(partitions):
+        numbers[rows] = number
+    return replace(sketches, partitions=device.upload(numbers), partition_count=len(partitions))
 
 
 def batch_max(dimensions: int) -> int:
@@ -128,8 +138,7 @@ def _select_batch(
 ) -> list[Selected]:
     batch, rows, parts = len(probes), sketches.rows, sketches.partition_count
     if rows == 0 or batch == 0:
-        none = np.zeros(0, np.int32)
-        return [Selected(none, none)] * batch
+        return [Selected(np.zeros(0, np.intp), np.zeros(0, np.int32))] * batch
     cells = batch * parts
     require_room(device, batch * _bytes_per_probe(sketches), "a batch of sketch scores")
     scores = device.full(batch * rows, 0)
@@ -182,7 +191,7 @@ def _select_batch(
     for end, count in zip(ends, counts, strict=True):
         some = slice(end - count, end)
         order = np.argsort(all_rows[some], kind="stable")
-        found.append(Selected(all_rows[some][order], all_scores[some][order]))
+        found.append(Selected(all_rows[some][order].astype(np.intp), all_scores[some][order]))
     return found
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks that an operator runs on the machine at hand."""
