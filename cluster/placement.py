@@ -3,8 +3,7 @@
 Rendezvous hashing with bounded loads: every partition ranks the shards by a hash of the pair
 and goes to the first R that have room. V. Mirrokni, M. Thorup, M. Zadimoghaddam, "Consistent
 Hashing with Bounded Loads", SODA 2018, with rendezvous (highest random weight) hashing in the
-place of the ring. Without bounds the fullest node sets the pace: 64 partitions on four nodes leave
-it about 20 on average, and the others waiting.
+place of the ring. Without bounds the fullest node sets the pace, and the others wait.
 """
 
 from __future__ import annotations
