@@ -29,7 +29,8 @@ def main() -> None:
     """Counts impostor pairs at or above the score of each claimed rate."""
     result: dict[str, Any] = {"claimed": list(CLAIMED), "sets": {}}
     for real in REAL_SETS:
-        scores, fingers = _impostors(real)
+        raw, fingers = impostors(real)
+        scores = finger_curve().at(raw)
         reached = np.array([scores >= -10.0 * np.log10(rate) for rate in CLAIMED])
         entry = {
             "impostor": len(scores),
@@ -42,8 +43,8 @@ def main() -> None:
     record("calibration_claims", result, data=DEVELOPMENT, seed=SEED)
 
 
-def _impostors(real: RealSet) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Calibrated scores (n,) of all impostor pairs, and the numbers of their fingers (n, 2)."""
+def impostors(real: RealSet) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Raw scores (n,) of all impostor pairs, and the numbers of their fingers (n, 2)."""
     prints = templates(real)
     fingers = finger_numbers([scan.finger for scan, _ in prints])
     raw: list[NDArray[np.float64]] = []
@@ -53,7 +54,7 @@ def _impostors(real: RealSet) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         if others:
             raw.append(compare_all(probe, [prints[j][1] for j in others]))
             pairs.extend((fingers[i], fingers[j]) for j in others)
-    return finger_curve().at(np.concatenate(raw)), np.array(pairs, np.intp)
+    return np.concatenate(raw), np.array(pairs, np.intp)
 
 
 def _interval(reached: NDArray[np.bool_], fingers: NDArray[np.intp]) -> list[list[float]]:

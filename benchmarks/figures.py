@@ -108,6 +108,18 @@ def claims() -> str:
     return _table(head, rows)
 
 
+def widening() -> str:
+    """Real false matches where the generated scores' spread is left and where it is widened."""
+    result = recorded("widening_choice")
+    rows = [
+        (f"spread x {factor}", *(f"{rate:.2%}" for rate in rates))
+        for factor, rates in result["measured"].items()
+    ]
+    claimed = [f"{rate:.1%}" for rate in result["claimed"]]
+    head = (f"of {result['impostor']:,} real impostor pairs, where claimed is", *claimed)
+    return _table(head, rows)
+
+
 def sketch() -> str:
     """Mates that the sketch loses, by depth."""
     result = recorded("sketch_loss")
@@ -221,6 +233,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "identification": identification,
     "projection": projection,
     "claims": claims,
+    "widening": widening,
     "sketch": sketch,
     "throughput": throughput,
     "extraction": extraction,
