@@ -73,13 +73,20 @@ def facts(answer: Mapping[str, Any]) -> str:
 
 
 def remarks(answer: Mapping[str, Any]) -> list[str]:
-    """What was set aside, what is missing, what looks swapped, whether it is a repeat."""
+    """What needs saying: what was set aside, may be lost, looks swapped, was answered before."""
     lines = [f"not used: {u['source']}: {u['reason']}" for u in answer["unused"]]
     lines += [f"finger {m['position']}: {m['reason'].lower()}" for m in answer["missing"]]
     lines += [
         f"rolled finger {w['rolled_position']} looks like plain finger {w['plain_position']}"
         for w in answer["sequence_warnings"]
     ]
+    lines += [
+        f"{s['stage'].lower()}: {s['measured_loss_source']}"
+        for s in answer["stages"]
+        if s["measured_loss"] is not None
+    ]
+    if any(c["extrapolated"] for c in answer["candidates"]):
+        lines.append("* beyond the impostors that the calibration was fitted on")
     if answer["replayed"]:
         lines.append("the same submission was answered before; that answer is given again")
     return lines

@@ -241,15 +241,22 @@ def test_fingers_without_a_score_are_left_open() -> None:
     assert [list(column.cells) for column in made.columns][1:] == [["80", "-"], ["-", "10"]]
 
 
-def test_what_was_set_aside_is_said() -> None:
+def test_what_was_set_aside_or_may_be_lost_is_said() -> None:
     answer = {
         "unused": [{"source": "Type-15 record 3", "reason": "palm print"}],
         "missing": [{"position": 9, "reason": "AMPUTATED"}],
         "sequence_warnings": [{"rolled_position": 2, "plain_position": 3}],
+        "stages": [
+            {"stage": "SKETCH", "measured_loss": 0.001, "measured_loss_source": "1 of 1,000"},
+            {"stage": "MERGE", "measured_loss": None, "measured_loss_source": ""},
+        ],
+        "candidates": [{"extrapolated": False}, {"extrapolated": True}],
         "replayed": True,
     }
-    assert remarks(answer)[:3] == [
+    assert remarks(answer)[:5] == [
         "not used: Type-15 record 3: palm print",
         "finger 9: amputated",
         "rolled finger 2 looks like plain finger 3",
+        "sketch: 1 of 1,000",
+        "* beyond the impostors that the calibration was fitted on",
     ]
