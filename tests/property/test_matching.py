@@ -151,7 +151,8 @@ def test_nearly_symmetric(a: int, b: int) -> None:
 )
 def test_assignment_is_greedy_and_one_to_one(similarity: NDArray[np.int32]) -> None:
     assigned = assign(similarity)
-    for b, table in enumerate(similarity):
+    for b in range(similarity.shape[2]):
+        table = similarity[:, :, b]
         n = assigned.counts[b]
         found = list(
             zip(

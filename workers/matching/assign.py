@@ -17,12 +17,17 @@ from workers.matching.parameters import PARAMETERS
 
 _P = PARAMETERS.consolidate
 _INDEX_BITS = 8
-_NONE = -1
+_INDICES = (1 << (2 * _INDEX_BITS)) - 1
+_GALLERY = (1 << _INDEX_BITS) - 1
+_NO_PAIR = np.int32(_INDICES)
+"""Keys up to here are of minutiae that must not pair."""
+
+_ANY = np.int32(np.iinfo(np.int32).max)
 
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """Pairs of each of b gallery fingers, most alike first, padded to k.
+    """Pairs of a probe print with each of b gallery fingers, most alike first, padded to k.
 
     Attributes:
         probe: probe minutia of each pair, (k, b); 0 in the padding.
@@ -41,64 +46,51 @@ def assign(similarity: NDArray[np.int32]) -> Assigned:
     """The best one-to-one pairs of each gallery finger, `pairs_max` at most.
 
     Args:
-        similarity: int32 (b, g, p), 0 where minutiae must not pair; at most 255 minutiae on
-            either side.
+        similarity: int32 (g, p, b), gallery by probe minutiae of b fingers, 0 where minutiae must
+            not pair, below 2**15; at most 255 minutiae on either side.
     """
     keys = _unique_keys(similarity)
-    found = [_take_mutual_best(keys) for _ in range(_P.assignment_rounds)]
-    finger = np.concatenate([f for f, _ in found])
-    key = np.concatenate([k for _, k in found])
-    order = np.lexsort((-key, finger))
-    finger, key = finger[order], key[order]
-    counts = np.bincount(finger, minlength=len(similarity))
-    rank = np.arange(len(finger)) - np.repeat(np.cumsum(counts) - counts, counts)
-    kept = rank < _P.pairs_max
-    finger, key, rank = finger[kept], key[kept], rank[kept]
-    counts = np.minimum(counts, _P.pairs_max)
-    padded = np.full((int(counts.max(initial=0)), len(similarity)), _pad_key(), np.int32)
-    padded[rank, finger] = key
-    index = _index_of(padded)
+    found = _mutual_best(keys)
+    for _ in range(_P.assignment_rounds - 1):
+        np.maximum(found, _mutual_best(keys), out=found)
+    found.sort(axis=0)
+    best = found[: -_P.pairs_max - 1 : -1]
+    counts = (best > _NO_PAIR).sum(axis=0)
+    best = np.maximum(best[: counts.max(initial=0)], _NO_PAIR)
+    index = (_INDICES - (best & _INDICES)).astype(np.intp)
     return Assigned(
         probe=index >> _INDEX_BITS,
-        gallery=index & ((1 << _INDEX_BITS) - 1),
-        similarity=padded >> (2 * _INDEX_BITS),
-        counts=counts.astype(np.intp),
+        gallery=index & _GALLERY,
+        similarity=best >> (2 * _INDEX_BITS),
+        counts=counts,
     )
 
 
 def _unique_keys(similarity: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Similarity with the indices below it, so that no two keys are equal; ties go to the
-    lowest probe minutia, then the lowest gallery minutia."""
-    _, g, p = similarity.shape
-    index = (np.arange(p, dtype=np.int32)[None, :] << _INDEX_BITS) | np.arange(g, dtype=np.int32)[
-        :, None
-    ]
-    keys = (similarity << (2 * _INDEX_BITS)) | (((1 << (2 * _INDEX_BITS)) - 1) - index)
-    keys[similarity <= 0] = _NONE
+    """Similarity with the indices below it, so that no two keys of a finger are equal; ties go
+    to the lowest probe minutia, then the lowest gallery minutia."""
+    g, p, _ = similarity.shape
+    index = (np.arange(p, dtype=np.int32) << _INDEX_BITS) | np.arange(g, dtype=np.int32)[:, None]
+    keys = similarity << (2 * _INDEX_BITS)
+    keys |= (_INDICES - index)[:, :, None]
     return keys
 
 
-def _pad_key() -> int:
-    """The key of similarity 0 and index 0."""
-    return (1 << (2 * _INDEX_BITS)) - 1
+def _mutual_best(keys: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Key of each probe minutia's pair with the one whose best it is too, (p, b), or `_NO_PAIR`.
 
-
-def _index_of(keys: NDArray[np.int32]) -> NDArray[np.intp]:
-    low = (1 << (2 * _INDEX_BITS)) - 1
-    return (low - (keys & low)).astype(np.intp)
-
-
-def _take_mutual_best(keys: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.int32]]:
-    """Removes the pairs that are each other's best from `keys` and returns them."""
+    The minutiae of those pairs are taken out of `keys`.
+    """
     if 0 in keys.shape:
-        return np.zeros(0, np.intp), np.zeros(0, np.int32)
-    of_probe, of_gallery = keys.max(axis=1), keys.max(axis=2)
-    # A probe minutia's best is mutual when it is also the best of the gallery minutia in it.
-    finger, probe = np.nonzero(of_probe > _NONE)
-    key = of_probe[finger, probe]
-    gallery = _index_of(key) & ((1 << _INDEX_BITS) - 1)
-    mutual = of_gallery[finger, gallery] == key
-    finger, probe, gallery, key = finger[mutual], probe[mutual], gallery[mutual], key[mutual]
-    keys[finger, gallery, :] = _NONE
-    keys[finger, :, probe] = _NONE
-    return finger, key
+        return np.full(keys.shape[1:], _NO_PAIR)
+    of_probe, of_gallery = keys.max(axis=0), keys.max(axis=1)
+    gallery = (_INDICES - (of_probe & _INDICES)) & _GALLERY
+    mutual = (of_probe > _NO_PAIR) & (
+        np.take_along_axis(of_gallery, gallery.astype(np.intp), axis=0) == of_probe
+    )
+    probe, finger = np.nonzero(mutual)
+    free = np.full_like(of_gallery, _ANY)
+    free[gallery[probe, finger], finger] = _NO_PAIR
+    np.minimum(keys, free[:, None, :], out=keys)
+    np.minimum(keys, np.where(mutual, _NO_PAIR, _ANY), out=keys)
+    return np.where(mutual, of_probe, _NO_PAIR)

@@ -1,86 +1,52 @@
-"""Consolidation: LSA-R scores of many pairs of prints at once.
+"""Consolidation: LSA-R scores of one print with many at once.
 
 assign (greedy pairs) -> relax (geometry) -> mean of the pairs that kept most of their value
-(Cappelli, Ferrara, Maltoni 2010, equations 22 to 27).
+(Cappelli, Ferrara, Maltoni 2010, equations 22 to 27) -> for the size of the larger print.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workers.matching.assign import Assigned, assign
+from workers.matching.blocks import Block
 from workers.matching.relax import Placed, Relaxed, relax
 from workers.matching.screen import TOP_COUNTS
-from workers.matching.similarity import FEATURES, gallery_features, probe_features
+from workers.matching.similarity import FEATURES, probe_features
 from workers.matching.template import FingerTemplate
-
-_PAIRS_AT_ONCE = 16
-"""The (k, k, b) arrays of the relaxation should stay in a core's second-level cache."""
-
-
-class Side(NamedTuple):
-    """One print of a comparison, n minutiae, ready for it.
-
-    Attributes:
-        features: (n, FEATURES), as `similarity.probe_features` on the probe's side and
-            `similarity.gallery_features` on the other.
-        x: int16 (n,), pixels.
-        y: int16 (n,), pixels, down.
-        angle: uint16 (n,), 1/65536 turn.
-    """
-
-    features: NDArray[np.float32]
-    x: NDArray[np.int16]
-    y: NDArray[np.int16]
-    angle: NDArray[np.uint16]
-
-
-def probe_side(finger: FingerTemplate) -> Side:
-    """A print as the probe of a comparison."""
-    return Side(probe_features(finger), finger.x, finger.y, finger.angle)
-
-
-def gallery_side(finger: FingerTemplate) -> Side:
-    """A print as the gallery's side of a comparison."""
-    return Side(
-        gallery_features(finger.descriptors, finger.angle), finger.x, finger.y, finger.angle
-    )
 
 
 def consolidate(
-    pairs: Sequence[tuple[Side, Side]], checkpoint: Callable[[], None] = lambda: None
+    probe: FingerTemplate, blocks: Iterable[Block], checkpoint: Callable[[], None] = lambda: None
 ) -> NDArray[np.float64]:
-    """Raw score of each (probe, gallery) pair of prints, float64 (len(pairs),), 0 to about 1.
+    """Raw score of a print with every finger of some blocks, in their order, 0 to about 1.
 
     Args:
-        checkpoint: called between blocks of work; may raise to stop it.
+        checkpoint: called between blocks; may raise to stop the work.
     """
-    scores = np.zeros(len(pairs))
-    # Pairs of about equal size share a block, so that little of it is padding.
-    sizes = [len(probe.x) * len(gallery.x) for probe, gallery in pairs]
-    order = np.argsort(np.array(sizes, np.intp), kind="stable")
-    for first in range(0, len(order), _PAIRS_AT_ONCE):
+    scores = [np.zeros(0)]
+    for block in blocks:
         checkpoint()
-        block = order[first : first + _PAIRS_AT_ONCE]
-        some = [pairs[i] for i in block]
-        _, relaxed = relaxed_pairs(some)
-        smaller = np.array([min(len(a.x), len(b.x)) for a, b in some], np.intp)
-        scores[block] = _mean_of_best(relaxed, TOP_COUNTS[smaller])
-    return scores
+        _, relaxed = relaxed_pairs(probe, block)
+        scores.append(raw_score(relaxed, len(probe), block.counts))
+    return np.concatenate(scores)
 
 
-def relaxed_pairs(pairs: Sequence[tuple[Side, Side]]) -> tuple[Assigned, Relaxed]:
-    """The minutia pairs of each pair of prints, and their values around relaxation."""
-    probe, probe_place = _pad([side for side, _ in pairs])
-    gallery, gallery_place = _pad([side for _, side in pairs])
-    product = np.matmul(gallery, probe.transpose(0, 2, 1))
-    assigned = assign(np.maximum(product, 0.0).astype(np.int32))
+def relaxed_pairs(probe: FingerTemplate, block: Block) -> tuple[Assigned, Relaxed]:
+    """The minutia pairs of a print with each finger of a block, and their values around
+    relaxation."""
+    gallery = block.features().reshape(block.slots, -1, FEATURES)
+    product = np.matmul(probe_features(probe), gallery.transpose(0, 2, 1))
+    assigned = assign(np.maximum(product, 0.0, out=product).astype(np.int32))
+    finger = np.arange(len(block.counts))
+    ours, theirs = assigned.probe, (assigned.gallery, finger)
     return assigned, relax(
-        assigned, _pick(probe_place, assigned.probe), _pick(gallery_place, assigned.gallery)
+        assigned,
+        Placed(probe.x[ours], probe.y[ours], probe.angle[ours]),
+        Placed(block.x[theirs], block.y[theirs], block.angle[theirs]),
     )
 
 
@@ -91,29 +57,24 @@ def by_efficiency(relaxed: Relaxed) -> NDArray[np.intp]:
     return np.argsort(-efficiency, axis=0, kind="stable")
 
 
-def _pad(sides: Sequence[Side]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Prints side by side, padded with zeros: features (b, n, FEATURES), x y angle (3, b, n)."""
-    shape = (len(sides), max(len(side.x) for side in sides))
-    features = np.zeros((*shape, FEATURES), np.float32)
-    place = np.zeros((3, *shape), np.int32)
-    for i, side in enumerate(sides):
-        n = len(side.x)
-        features[i, :n] = side.features
-        place[0, i, :n], place[1, i, :n], place[2, i, :n] = side.x, side.y, side.angle
-    return features, place
+def raw_score(
+    relaxed: Relaxed, probe_minutiae: int, counts: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Score of each finger from its relaxed pairs, float64 (b,).
 
+    The mean value of the most efficient pairs (those that are lacking count as 0), divided by the
+    minutiae of the larger print: chance offers a large print more pairs that agree. The fourth
+    root, since every iteration has multiplied a value by the share of pairs that support it.
 
-def _pick(place: NDArray[np.int32], minutiae: NDArray[np.intp]) -> Placed:
-    x, y, angle = place[:, np.arange(minutiae.shape[1]), minutiae]
-    return Placed(x.astype(np.float64), y.astype(np.float64), angle)
-
-
-def _mean_of_best(relaxed: Relaxed, top: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Mean value of the `top` most efficient pairs; pairs that are lacking count as 0."""
+    Args:
+        counts: minutiae of each gallery finger, (b,).
+    """
+    top = TOP_COUNTS[np.minimum(counts, probe_minutiae)]
     # Padding comes last in this order, and its value is 0.
     order = by_efficiency(relaxed)[: int(top.max(initial=0))]
     best = np.take_along_axis(relaxed.end, order, axis=0)
-    total = np.zeros(len(top))
+    total = np.zeros(len(counts))
     for rank, value in enumerate(best):
         total = total + np.where(rank < top, value, 0.0)
-    return total / top
+    larger = np.maximum(np.maximum(counts, probe_minutiae), 1)
+    return np.asarray(np.sqrt(np.sqrt(total / top / larger)))

@@ -129,20 +129,22 @@ class ConsolidateParameters:
         pairs_max: assigned pairs that take part in the relaxation; 24 lost one pair more.
         assignment_rounds: of mutual best choice; 4 or more gave the same errors as the full
             greedy assignment.
-        iterations: of the relaxation (MCC: n_rel = 5).
-        memory: share of a pair's own value kept in each iteration (MCC: w_R = 1/2).
+        iterations: of the relaxation; a pair keeps nothing of its own value from one to the next
+            (MCC: n_rel = 5, w_R = 1/2); chosen by `benchmarks.consolidation_choice`.
         distance_px: difference of distances at which two pairs half agree (MCC: mu_1 = 5).
         turn_rad: difference of turns at which they half agree (MCC: mu_2 = pi / 12).
         bearing_rad: difference of bearings at which they half agree (MCC: mu_3 = pi / 12).
+        reach: in units of distance_px and turn_rad, from where on pairs do not agree at all;
+            their agreement would be below 4 %.
     """
 
     pairs_max: int = 40
     assignment_rounds: int = 6
-    iterations: int = 5
-    memory: float = 0.5
+    iterations: int = 4
     distance_px: float = 5.0
     turn_rad: float = 0.2617993877991494
     bearing_rad: float = 0.2617993877991494
+    reach: float = 1.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,6 @@ SECTOR_WIDTH = ANGLE_UNITS // SECTORS
 _SECTOR_SHIFT = np.uint16(SECTOR_WIDTH.bit_length() - 1)
 DIMENSIONS = PARAMETERS.descriptor.dimensions
 FEATURES = DIMENSIONS + SECTORS
-_EVERY_SECTOR = np.arange(SECTORS, dtype=np.uint16)
 FULL_SIMILARITY = int(PARAMETERS.descriptor.scale) ** 2
 """Similarity of two equal descriptors, before rounding."""
 
@@ -49,9 +48,11 @@ def gallery_features(
 def fill_features(
     features: NDArray[np.float32], descriptors: NDArray[np.int8], angle: NDArray[np.uint16]
 ) -> None:
-    """`gallery_features` into an array that is there already."""
+    """`gallery_features` into a contiguous array that is there already."""
     features[:, :DIMENSIONS] = descriptors
-    features[:, DIMENSIONS:] = sectors(angle)[:, None] == _EVERY_SECTOR
+    features[:, DIMENSIONS:] = 0.0
+    first = np.arange(DIMENSIONS, features.size, FEATURES)
+    features.reshape(-1)[first + sectors(angle)] = 1.0
 
 
 def probe_features(finger: FingerTemplate) -> NDArray[np.float32]:

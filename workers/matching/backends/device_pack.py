@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.matching.backends.device import Device, DeviceArray
-from workers.matching.backends.packing import Block, PositionPack
+from workers.matching.backends.packing import PositionPack
+from workers.matching.blocks import Block
 from workers.matching.similarity import DIMENSIONS, sectors
 
 TILE = 8
@@ -78,7 +79,7 @@ def tiled(pack: PositionPack) -> HostPosition:
         sectors=np.concatenate([sectors for _, sectors in parts]),
         first_tile=np.concatenate([[0], np.cumsum(tiles)]).astype(np.int32),
         counts=pack.counts.astype(np.uint8),
-        rows=np.concatenate([block.rows for block in pack.blocks]).astype(np.int32),
+        rows=pack.rows.astype(np.int32),
     )
 
 
@@ -86,8 +87,7 @@ def _tiled_block(block: Block) -> tuple[NDArray[np.int8], NDArray[np.uint8]]:
     """Descriptors and sectors of one block's fingers, one finger after another."""
     width = len(block.counts)
     descriptors = np.zeros((width, -(-block.slots // TILE) * TILE, DIMENSIONS), np.int8)
-    packed = block.descriptors.reshape(block.slots, width, DIMENSIONS)
-    descriptors[:, : block.slots] = packed.transpose(1, 0, 2)
+    descriptors[:, : block.slots] = block.descriptors.transpose(1, 0, 2)
     turned = np.zeros(descriptors.shape[:2], np.uint8)
     turned[:, : block.slots] = sectors(block.angle).T
     # A small finger in a block of larger ones has fewer tiles than the block.

@@ -6,8 +6,10 @@ products over ten times slower.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,22 +17,23 @@ from threadpoolctl import threadpool_limits
 
 from workers.biometrics.model import FINGERS
 from workers.matching.backend import Checkpoint, PackedGallery, Selected
-from workers.matching.backends.packing import (
-    Block,
-    PositionPack,
-    pack_positions,
-    pack_sketches,
-)
-from workers.matching.consolidate import Side, consolidate, probe_side
+from workers.matching.backends.packing import PositionPack, pack_positions, pack_sketches
+from workers.matching.blocks import Block
+from workers.matching.consolidate import consolidate
 from workers.matching.cut import best_with_ties
 from workers.matching.probe import Probe, ProbeFinger
 from workers.matching.screen import NOT_COMPARED, finger_scores
-from workers.matching.similarity import FEATURES, fill_features, probe_features
+from workers.matching.similarity import FEATURES, probe_features
 from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate, finger_mask
 
+_Score = TypeVar("_Score", np.int32, np.float64)
+
 _SKETCH_BLOCK = 4096
 """Rows whose sketches are turned to float32 at a time: 1.5 MB at the coarse level."""
+
+_BLOCKS_SCORED = 8
+"""Blocks whose similarities are turned to scores together: the arrays stay in cache."""
 
 _ALL_SHARE = 0.5
 """Share of the rows from which it is cheaper to screen all of them in whole blocks."""
@@ -116,7 +119,11 @@ class NumpyBackend:
                 if whole:
                     scores = _screen_blocks(finger, pack.blocks, checkpoint)[fingers.fingers]
                 else:
-                    scores = _screen_some(finger, pack, fingers.fingers, checkpoint)
+                    scores = _gathered(
+                        pack,
+                        fingers.fingers,
+                        partial(_screen_blocks, finger, checkpoint=checkpoint),
+                    )
                 np.maximum.at(best, fingers.wanted, scores)
             has = best > NOT_COMPARED
             total[has] += best[has]
@@ -133,19 +140,16 @@ class NumpyBackend:
     ) -> NDArray[np.float64]:
         """Raw LSA-R score of each finger of `rows`, float64 (len(rows), 10)."""
         packed = _ours(gallery)
-        pairs: list[tuple[Side, Side]] = []
-        places: list[tuple[int, int]] = []
+        scores = np.full((len(rows), len(FINGERS)), np.nan)
         for pack, prints in _common_positions(probe, packed):
             found = pack.find(rows)
-            sides = [pack.side(finger) for finger in found.fingers]
             for finger in prints:
-                ours = probe_side(finger.template)
-                pairs += [(ours, side) for side in sides]
-                places += [(row, pack.position - 1) for row in found.wanted]
-        scores = np.full((len(rows), len(FINGERS)), np.nan)
-        if pairs:
-            row, column = np.array(places).T
-            np.fmax.at(scores, (row, column), consolidate(pairs, checkpoint))
+                of_fingers = _gathered(
+                    pack,
+                    found.fingers,
+                    partial(consolidate, finger.template, checkpoint=checkpoint),
+                )
+                np.fmax.at(scores[:, pack.position - 1], found.wanted, of_fingers)
         return scores
 
 
@@ -155,29 +159,37 @@ def _screen_blocks(
     """Screen score of one probe print against every finger of some blocks, in their order."""
     features = np.ascontiguousarray(probe_features(finger.template).T)
     minutiae = features.shape[1]
-    room = max((len(block.descriptors) for block in blocks), default=0)
+    room = max((block.minutiae for block in blocks), default=0)
     gallery = np.empty((room, FEATURES), np.float32)
     products = np.empty((room, minutiae), np.float32)
     scores = [np.zeros(0, np.int32)]
-    for block in blocks:
-        checkpoint()
-        size = len(block.descriptors)
-        fill_features(gallery[:size], block.descriptors, block.angle.ravel())
-        np.matmul(gallery[:size], features, out=products[:size])
-        slots = products[:size].reshape(block.slots, len(block.counts), minutiae)
-        alike = np.maximum(slots.max(axis=0), 0.0).astype(np.int32)
-        scores.append(finger_scores(alike, block.counts, finger))
+    for first in range(0, len(blocks), _BLOCKS_SCORED):
+        some = blocks[first : first + _BLOCKS_SCORED]
+        counts = np.concatenate([block.counts for block in some])
+        best = np.empty((len(counts), minutiae), np.float32)
+        done = 0
+        for block in some:
+            checkpoint()
+            size, width = block.minutiae, len(block.counts)
+            np.matmul(block.fill_features(gallery[:size]), features, out=products[:size])
+            slots = products[:size].reshape(block.slots, width, minutiae)
+            slots.max(axis=0, out=best[done : done + width])
+            done += width
+        alike = np.maximum(best, 0.0, out=best).astype(np.int32)
+        scores.append(finger_scores(alike, counts, finger))
     return np.concatenate(scores)
 
 
-def _screen_some(
-    finger: ProbeFinger, pack: PositionPack, fingers: NDArray[np.intp], checkpoint: Checkpoint
-) -> NDArray[np.int32]:
-    """The same for some fingers of a position, which are packed anew, small ones first."""
+def _gathered(
+    pack: PositionPack,
+    fingers: NDArray[np.intp],
+    compare: Callable[[Sequence[Block]], NDArray[_Score]],
+) -> NDArray[_Score]:
+    """Scores of some fingers of a position, which are packed anew, small ones first."""
     order = np.argsort(pack.counts[fingers], kind="stable")
-    blocks = list(pack.gather(fingers[order]))
-    scores = np.empty(len(fingers), np.int32)
-    scores[order] = _screen_blocks(finger, blocks, checkpoint)
+    compared = compare(list(pack.gather(fingers[order])))
+    scores = np.empty_like(compared)
+    scores[order] = compared
     return scores
 
 

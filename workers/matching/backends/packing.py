@@ -1,57 +1,20 @@
-"""The packed form of a gallery: fingers of one position in blocks, slot-major.
-
-A block holds fingers of about equal size; row s * f + i of its features is minutia s of finger
-i, so a maximum over the minutiae of each finger runs over contiguous rows. Fingers with fewer
-minutiae than the block has slots are padded with zeros, whose similarity to anything is 0.
-"""
+"""The packed form of a gallery: fingers of one position in blocks of about equal size."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.matching.consolidate import Side
+from workers.matching.blocks import Block, spans
 from workers.matching.parameters import PARAMETERS
 from workers.matching.probe import require_same_parameters
-from workers.matching.similarity import DIMENSIONS, gallery_features
+from workers.matching.similarity import DIMENSIONS
 from workers.matching.sketch import Level, gallery_row
 from workers.matching.template import EncounterTemplate, FingerTemplate
-
-_BLOCK_MINUTIAE = 2048
-"""Minutiae of a block, about: its product with 40 probe minutiae stays in cache."""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """f fingers of one position with room for `slots` minutiae each.
-
-    Attributes:
-        descriptors: int8 (slots * f, d), slot-major.
-        x: int16 (slots, f).
-        y: int16 (slots, f).
-        angle: uint16 (slots, f).
-        counts: minutiae of each finger, (f,).
-        rows: encounter of each finger, (f,).
-    """
-
-    slots: int
-    descriptors: NDArray[np.int8]
-    x: NDArray[np.int16]
-    y: NDArray[np.int16]
-    angle: NDArray[np.uint16]
-    counts: NDArray[np.intp]
-    rows: NDArray[np.intp]
-
-    @property
-    def nbytes(self) -> int:
-        """Memory held, bytes."""
-        arrays = (self.descriptors, self.x, self.y, self.angle, self.counts, self.rows)
-        return sum(a.nbytes for a in arrays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +27,36 @@ class FingerIndex:
 
 @dataclass(frozen=True, slots=True)
 class PositionPack:
-    """All fingers of one position, numbered in block order.
+    """All n fingers of one position, numbered in block order, small ones first.
 
     Attributes:
+        blocks: views of `minutiae`.
+        minutiae: the blocks' minutiae one after another and an empty one, as one finger of one
+            block, so that any can be picked.
         counts: minutiae of each finger, (n,).
-        block_of: block of each finger, (n,).
-        column_of: place of each finger in its block, (n,).
+        first: where each finger's first minutia is, (n,).
+        stride: from there to its next one, (n,).
+        rows: encounter of each finger, (n,).
         by_row: fingers ordered by row, (n,).
         rows_sorted: row of each finger in that order, (n,).
     """
 
     position: int
     blocks: tuple[Block, ...]
+    minutiae: Block
     counts: NDArray[np.intp]
-    block_of: NDArray[np.intp]
-    column_of: NDArray[np.intp]
+    first: NDArray[np.intp]
+    stride: NDArray[np.intp]
+    rows: NDArray[np.intp]
     by_row: NDArray[np.intp]
     rows_sorted: NDArray[np.intp]
 
     @property
     def nbytes(self) -> int:
         """Memory held, bytes."""
-        arrays = (self.counts, self.block_of, self.column_of, self.by_row, self.rows_sorted)
-        return sum(a.nbytes for a in arrays) + sum(b.nbytes for b in self.blocks)
+        m = self.minutiae
+        arrays = (self.counts, self.first, self.stride, self.rows, self.by_row, self.rows_sorted)
+        return sum(a.nbytes for a in (*arrays, m.descriptors, m.x, m.y, m.angle))
 
     def find(self, rows: NDArray[np.intp]) -> FingerIndex:
         """The fingers of some rows; a row may have none or several."""
@@ -96,26 +66,23 @@ class PositionPack:
         within = np.arange(len(wanted)) - np.repeat(np.cumsum(number) - number, number)
         return FingerIndex(self.by_row[np.repeat(first, number) + within], wanted)
 
-    def side(self, finger: int) -> Side:
-        """One packed finger, ready to be compared."""
-        piece = self._piece(finger)
-        return Side(gallery_features(piece.descriptors, piece.angle), *piece[2:])
-
     def gather(self, fingers: NDArray[np.intp]) -> Iterator[Block]:
         """Some fingers packed anew, in the order given, which is that of their size."""
-        return _in_blocks([self._piece(finger) for finger in fingers])
-
-    def _piece(self, finger: int) -> _Piece:
-        """Views of one finger's place in its block."""
-        block, column = self.blocks[self.block_of[finger]], int(self.column_of[finger])
-        n, width = int(self.counts[finger]), len(block.counts)
-        return _Piece(
-            int(block.rows[column]),
-            block.descriptors[column : n * width : width],
-            block.x[:n, column],
-            block.y[:n, column],
-            block.angle[:n, column],
-        )
+        counts = self.counts[fingers]
+        nothing = self.minutiae.minutiae - 1
+        for span, slots in spans(counts):
+            some = fingers[span]
+            slot = np.arange(slots)[:, None]
+            picked = self.first[some] + self.stride[some] * slot
+            picked = np.where(slot < counts[span], picked, nothing)
+            m = self.minutiae
+            yield Block(
+                m.descriptors[picked, 0],
+                m.x[picked, 0],
+                m.y[picked, 0],
+                m.angle[picked, 0],
+                counts[span],
+            )
 
 
 def pack_positions(templates: Sequence[EncounterTemplate]) -> dict[int, PositionPack]:
@@ -136,19 +103,45 @@ def pack_positions(templates: Sequence[EncounterTemplate]) -> dict[int, Position
 def pack_fingers(position: int, fingers: Sequence[tuple[int, FingerTemplate]]) -> PositionPack:
     """Packs (row, finger) of one position, small fingers first."""
     ordered = sorted(fingers, key=lambda entry: len(entry[1]))
-    pieces = [_Piece(row, f.descriptors, f.x, f.y, f.angle) for row, f in ordered]
-    blocks = tuple(_in_blocks(pieces))
-    sizes = [len(block.rows) for block in blocks]
-    rows = np.concatenate([block.rows for block in blocks])
+    counts = np.array([len(finger) for _, finger in ordered], np.intp)
+    places = list(spans(counts))
+    shapes = [(slots, span.stop - span.start) for span, slots in places]
+    starts = np.concatenate([[0], np.cumsum([slots * width for slots, width in shapes])])
+    minutiae = Block.empty(int(starts[-1]) + 1, np.array([starts[-1] + 1], np.intp))
+    blocks = tuple(
+        _part(minutiae, int(start), shape, counts[span])
+        for start, shape, (span, _) in zip(starts[:-1], shapes, places, strict=True)
+    )
+    for block, (span, _) in zip(blocks, places, strict=True):
+        for place, (_, finger) in enumerate(ordered[span]):
+            block.put(place, finger)
+    widths = np.array([width for _, width in shapes])
+    stride = np.repeat(widths, widths)
+    column = np.concatenate([np.arange(width) for width in widths])
+    rows = np.array([row for row, _ in ordered], np.intp)
     by_row = np.argsort(rows, kind="stable")
     return PositionPack(
         position=position,
         blocks=blocks,
-        counts=np.concatenate([block.counts for block in blocks]),
-        block_of=np.repeat(np.arange(len(blocks)), sizes),
-        column_of=np.concatenate([np.arange(size) for size in sizes]),
+        minutiae=minutiae,
+        counts=counts,
+        first=np.repeat(starts[:-1], widths) + column,
+        stride=stride,
+        rows=rows,
         by_row=by_row,
         rows_sorted=rows[by_row],
+    )
+
+
+def _part(minutiae: Block, start: int, shape: tuple[int, int], counts: NDArray[np.intp]) -> Block:
+    """A view of some minutiae as a block of that shape."""
+    part = slice(start, start + shape[0] * shape[1])
+    return Block(
+        minutiae.descriptors[part].reshape(*shape, DIMENSIONS),
+        minutiae.x[part].reshape(shape),
+        minutiae.y[part].reshape(shape),
+        minutiae.angle[part].reshape(shape),
+        counts,
     )
 
 
@@ -160,43 +153,3 @@ def pack_sketches(templates: Sequence[EncounterTemplate]) -> dict[Level, NDArray
         else np.zeros((0, level.width), np.int8)
         for level in Level
     }
-
-
-class _Piece(NamedTuple):
-    """One finger on its way into a block; arrays as in `FingerTemplate`."""
-
-    row: int
-    descriptors: NDArray[np.int8]
-    x: NDArray[np.int16]
-    y: NDArray[np.int16]
-    angle: NDArray[np.uint16]
-
-
-def _in_blocks(pieces: Sequence[_Piece]) -> Iterator[Block]:
-    """Blocks of pieces that come in the order of their size."""
-    end = 0
-    while end < len(pieces):
-        start = end
-        while end < len(pieces) and (end - start) * len(pieces[end].x) < _BLOCK_MINUTIAE:
-            end += 1
-        yield _pack_block(pieces[start:end])
-
-
-def _pack_block(pieces: Sequence[_Piece]) -> Block:
-    slots, width = max(len(pieces[-1].x), 1), len(pieces)
-    descriptors = np.zeros((slots, width, DIMENSIONS), np.int8)
-    x, y = np.zeros((slots, width), np.int16), np.zeros((slots, width), np.int16)
-    angle = np.zeros((slots, width), np.uint16)
-    for i, piece in enumerate(pieces):
-        n = len(piece.x)
-        descriptors[:n, i] = piece.descriptors
-        x[:n, i], y[:n, i], angle[:n, i] = piece.x, piece.y, piece.angle
-    return Block(
-        slots=slots,
-        descriptors=descriptors.reshape(slots * width, DIMENSIONS),
-        x=x,
-        y=y,
-        angle=angle,
-        counts=np.array([len(piece.x) for piece in pieces], np.intp),
-        rows=np.array([piece.row for piece in pieces], np.intp),
-    )

@@ -20,10 +20,12 @@ from workers.matching.probe import Probe, ProbeFinger, require_same_parameters
 from workers.matching.relax import (
     BEARING_SCALE,
     COSINE,
+    DISTANCE_REACH,
     DISTANCE_SCALE,
     SINE,
     TABLE_TURNS,
     TINY,
+    TURN_REACH,
     TURN_SCALE,
 )
 from workers.matching.screen import (
@@ -198,7 +200,7 @@ def consolidated_score(probe: FingerTemplate, gallery: FingerTemplate) -> float:
     total = 0.0
     for t in order[:n]:
         total = total + end[t]
-    return total / n
+    return math.sqrt(math.sqrt(total / n / max(len(probe), len(gallery), 1)))
 
 
 def _assign(probe: FingerTemplate, gallery: FingerTemplate) -> list[tuple[int, int, int]]:
@@ -255,9 +257,7 @@ def _relax(
             for s in range(k):
                 total = total + support[t][s] * value[s]
             received.append(total)
-        value = [
-            _P.memory * value[t] + (1.0 - _P.memory) * (received[t] / others) for t in range(k)
-        ]
+        value = [total / others for total in received]
     return value
 
 
@@ -272,12 +272,16 @@ def _compatibility(
     gx, gy = _from_to(gallery, t[1], s[1])
     probe_distance, gallery_distance = math.sqrt(px * px + py * py), math.sqrt(gx * gx + gy * gy)
     apart = probe_distance - gallery_distance
+    if abs(apart) > DISTANCE_REACH:
+        return 0.0
     by_distance = _fourth_power(apart * apart * DISTANCE_SCALE)
 
     turn_s = int(gallery.angle[s[1]]) - int(probe.angle[s[0]])
     turn_t = int(gallery.angle[t[1]]) - int(probe.angle[t[0]])
     half = ANGLE_UNITS // 2
     wrapped = float((turn_s - turn_t + half) % ANGLE_UNITS - half)
+    if abs(wrapped) > TURN_REACH:
+        return 0.0
     by_turn = _fourth_power(wrapped * wrapped * TURN_SCALE)
 
     step = ANGLE_UNITS // TABLE_TURNS
