@@ -19,6 +19,8 @@ from workers.matching.template import FingerTemplate
 BLOCK_MINUTIAE = 2048
 """Minutiae of a block, about: its product with 40 probe minutiae stays in cache."""
 
+_WIDTHS = np.arange(1, BLOCK_MINUTIAE)
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -83,8 +85,9 @@ def spans(counts: NDArray[np.intp]) -> Iterator[tuple[slice, int]]:
     end = 0
     while end < len(counts):
         start = end
-        while end < len(counts) and (end - start) * counts[end] < BLOCK_MINUTIAE:
-            end += 1
+        window = counts[start : start + BLOCK_MINUTIAE]
+        # The last finger to come in is the largest and may exceed the limit.
+        end += 1 + int(np.searchsorted(window[1:] * _WIDTHS[: len(window) - 1], BLOCK_MINUTIAE))
         # Fingers without a minutia have a slot too, so that there is something to reduce.
         yield slice(start, end), max(int(counts[end - 1]), 1)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from workers.matching.assign import Assigned, assign
 from workers.matching.blocks import Block
+from workers.matching.parameters import PARAMETERS
 from workers.matching.relax import Placed, Relaxed, relax
 from workers.matching.screen import TOP_COUNTS
 from workers.matching.similarity import FEATURES, probe_features
@@ -35,7 +36,9 @@ def consolidate(
     return np.concatenate(scores)
 
 
-def relaxed_pairs(probe: FingerTemplate, block: Block) -> tuple[Assigned, Relaxed]:
+def relaxed_pairs(
+    probe: FingerTemplate, block: Block, iterations: int = PARAMETERS.consolidate.iterations
+) -> tuple[Assigned, Relaxed]:
     """The minutia pairs of a print with each finger of a block, and their values around
     relaxation."""
     gallery = block.features().reshape(block.slots, -1, FEATURES)
@@ -47,6 +50,7 @@ def relaxed_pairs(probe: FingerTemplate, block: Block) -> tuple[Assigned, Relaxe
         assigned,
         Placed(probe.x[ours], probe.y[ours], probe.angle[ours]),
         Placed(block.x[theirs], block.y[theirs], block.angle[theirs]),
+        iterations,
     )
 
 
@@ -62,19 +66,24 @@ def raw_score(
 ) -> NDArray[np.float64]:
     """Score of each finger from its relaxed pairs, float64 (b,).
 
-    The mean value of the most efficient pairs (those that are lacking count as 0), divided by the
-    minutiae of the larger print: chance offers a large print more pairs that agree. The fourth
-    root, since every iteration has multiplied a value by the share of pairs that support it.
+    The mean of the best, divided by the minutiae of the larger print: chance offers a large print
+    more pairs that agree. Then the fourth root, since each of the iterations has multiplied a value
+    by the share of pairs that support it.
 
     Args:
         counts: minutiae of each gallery finger, (b,).
     """
-    top = TOP_COUNTS[np.minimum(counts, probe_minutiae)]
+    larger = np.maximum(np.maximum(counts, probe_minutiae), 1)
+    mean = mean_of_best(relaxed, TOP_COUNTS[np.minimum(counts, probe_minutiae)])
+    return np.asarray(np.sqrt(np.sqrt(mean / larger)))
+
+
+def mean_of_best(relaxed: Relaxed, top: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Mean value of the `top` most efficient pairs; pairs that are lacking count as 0."""
     # Padding comes last in this order, and its value is 0.
     order = by_efficiency(relaxed)[: int(top.max(initial=0))]
     best = np.take_along_axis(relaxed.end, order, axis=0)
-    total = np.zeros(len(counts))
+    total = np.zeros(len(top))
     for rank, value in enumerate(best):
         total = total + np.where(rank < top, value, 0.0)
-    larger = np.maximum(np.maximum(counts, probe_minutiae), 1)
-    return np.asarray(np.sqrt(np.sqrt(total / top / larger)))
+    return total / top

@@ -89,10 +89,10 @@ class SketchParameters:
     depths: tuple[SketchDepth, ...] = (
         SketchDepth(fingers=2, coarse=1.0, fine=0.05),
         SketchDepth(fingers=4, coarse=0.20, fine=0.02),
-        SketchDepth(fingers=8, coarse=0.01, fine=0.001),
+        SketchDepth(fingers=8, coarse=0.01, fine=0.0002),
     )
     rows_min: int = 256
-    fine_rows_min: int = 32
+    fine_rows_min: int = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class ScreenParameters:
     top_slope: float = 0.4
     deviation_floor: int = 256
     score_deviation_floor: int = 32
-    cuts: tuple[tuple[int, float], ...] = ((1, 0.10), (2, 0.002), (4, 0.0005), (8, 0.0001))
+    cuts: tuple[tuple[int, float], ...] = ((1, 0.10), (2, 0.002), (4, 0.0005), (8, 0.00005))
     cut_rows_min: int = 2
 
 
@@ -205,7 +205,7 @@ SCREEN_LOSS = {
     1: MeasuredLoss(5, 5264, f"one finger, cut at 10 %; {_LOSS}"),
     2: MeasuredLoss(0, 18377, f"two fingers of made-up persons, cut at 0.2 %; {_LOSS}"),
     4: MeasuredLoss(0, 200, f"four fingers, cut at 0.05 %; {_MADE_UP}"),
-    8: MeasuredLoss(0, 100, f"eight fingers, cut at 0.01 %; {_MADE_UP}"),
+    8: MeasuredLoss(0, 100, f"eight fingers, cut at 0.005 %; {_MADE_UP}"),
 }
 """Measured loss of the cut, by fingers as in `ScreenParameters.cuts`."""
 

@@ -6,7 +6,7 @@ has the same middle and, at the paper's constants, the same slope there, and nee
 exponential nor the angle itself. Pairs whose distance or turn differs by more than `reach` mu don't
 support each other at all, so that only the few pairs that do cost anything. And a pair keeps
 nothing of its own value from one iteration to the next (w_R = 0, not 1/2): what is left is what
-others support (`docs/decisions/0014-consolidation.md`).
+others support (`docs/decisions/0018-consolidation.md`).
 
 Only + - * / and square roots in a fixed order, and a table of sines, so that every backend gets the
 same doubles. No BLAS here: it orders sums as it likes.
