@@ -6,7 +6,7 @@ products over ten times slower.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from workers.biometrics.model import FINGERS
 from workers.matching.backend import Checkpoint, PackedGallery, Selected
 from workers.matching.backends.packing import (
     Block,
+    FingerIndex,
     PositionPack,
     pack_positions,
     pack_sketches,
@@ -31,6 +32,12 @@ from workers.matching.template import EncounterTemplate, finger_mask
 
 _SKETCH_BLOCK = 4096
 """Rows whose sketches are turned to float32 at a time: 1.5 MB at the coarse level."""
+
+_SCORES_BYTES = 128 << 20
+"""Of sketch scores at a time; probes that would take more share another pass."""
+
+_PAIRS = 256
+"""Pairs of prints that are unpacked for consolidation at a time: 5 MB at most."""
 
 _ALL_SHARE = 0.5
 """Share of the rows from which it is cheaper to screen all of them in whole blocks."""
@@ -84,17 +91,11 @@ class NumpyBackend:
         """See `Backend.select`: blocks of rows are converted once for all probes."""
         matrix = _ours(gallery).sketches[level]
         weights = np.stack([probe.sketch[level] for probe in probes]).astype(np.float32)
-        selected: list[list[Selected]] = [[] for _ in probes]
-        for number, rows in enumerate(partitions):
-            scores = np.empty((len(probes), len(rows)), np.float32)
-            for first in range(0, len(rows), _SKETCH_BLOCK):
-                checkpoint()
-                block = rows[first : first + _SKETCH_BLOCK]
-                part = matrix[_as_slice(block)].astype(np.float32)
-                scores[:, first : first + len(block)] = weights @ part.T
-            for probe, (row, found) in enumerate(zip(scores, selected, strict=True)):
-                best = best_with_ties(row, int(depths[probe, number]))
-                found.append(Selected(rows[best], row[best].astype(np.int32)))
+        most = max(_SCORES_BYTES // (4 * max(map(len, partitions), default=1) or 1), 1)
+        selected: list[list[Selected]] = []
+        for first in range(0, len(probes), most):
+            some = slice(first, first + most)
+            selected += _select(matrix, weights[some], partitions, depths[some], checkpoint)
         return selected
 
     def screen(
@@ -110,7 +111,7 @@ class NumpyBackend:
         compared = np.zeros(len(rows), np.bool_)
         whole = len(rows) >= _ALL_SHARE * packed.rows
         for pack, prints in _common_positions(probe, packed):
-            fingers = pack.find(rows)
+            fingers = pack.find(rows, checkpoint)
             best = np.full(len(rows), NOT_COMPARED, np.int32)
             for finger in prints:
                 if whole:
@@ -133,35 +134,78 @@ class NumpyBackend:
     ) -> NDArray[np.float64]:
         """Raw LSA-R score of each finger of `rows`, float64 (len(rows), 10)."""
         packed = _ours(gallery)
-        pairs: list[tuple[Side, Side]] = []
-        places: list[tuple[int, int]] = []
+        sides: list[tuple[Side, PositionPack]] = []
+        found: list[FingerIndex] = []
         for pack, prints in _common_positions(probe, packed):
-            found = pack.find(rows)
-            sides = [pack.side(finger) for finger in found.fingers]
-            for finger in prints:
-                ours = probe_side(finger.template)
-                pairs += [(ours, side) for side in sides]
-                places += [(row, pack.position - 1) for row in found.wanted]
+            of_rows = pack.find(rows, checkpoint)
+            sides += [(probe_side(finger.template), pack) for finger in prints]
+            found += [of_rows] * len(prints)
         scores = np.full((len(rows), len(FINGERS)), np.nan)
-        if pairs:
-            row, column = np.array(places).T
-            np.fmax.at(scores, (row, column), consolidate(pairs, checkpoint))
+        if not sides:
+            return scores
+        which = np.repeat(np.arange(len(sides)), [len(index.fingers) for index in found])
+        fingers = np.concatenate([index.fingers for index in found])
+        wanted = np.concatenate([index.wanted for index in found])
+        columns = np.array([pack.position - 1 for _, pack in sides])[which]
+        # Pairs of about equal size share a block, so that little of it is padding.
+        order = np.argsort(
+            np.concatenate(
+                [
+                    len(ours.x) * pack.counts[index.fingers]
+                    for (ours, pack), index in zip(sides, found, strict=True)
+                ]
+            ),
+            kind="stable",
+        )
+        for first in range(0, len(order), _PAIRS):
+            checkpoint()
+            some = order[first : first + _PAIRS]
+            pairs = [
+                (sides[i][0], sides[i][1].side(finger))
+                for i, finger in zip(which[some].tolist(), fingers[some].tolist(), strict=True)
+            ]
+            np.fmax.at(scores, (wanted[some], columns[some]), consolidate(pairs, checkpoint))
         return scores
 
 
+def _select(
+    matrix: NDArray[np.int8],
+    weights: NDArray[np.float32],
+    partitions: Sequence[NDArray[np.intp]],
+    depths: NDArray[np.intp],
+    checkpoint: Checkpoint,
+) -> list[list[Selected]]:
+    """The best rows of each partition by their products with some weights (probes, width)."""
+    selected: list[list[Selected]] = [[] for _ in weights]
+    for number, rows in enumerate(partitions):
+        scores = np.empty((len(weights), len(rows)), np.float32)
+        for first in range(0, len(rows), _SKETCH_BLOCK):
+            checkpoint()
+            block = rows[first : first + _SKETCH_BLOCK]
+            part = matrix[_as_slice(block)].astype(np.float32)
+            scores[:, first : first + len(block)] = weights @ part.T
+        for probe, (row, found) in enumerate(zip(scores, selected, strict=True)):
+            checkpoint()
+            best = best_with_ties(row, int(depths[probe, number]))
+            found.append(Selected(rows[best], row[best].astype(np.int32)))
+    return selected
+
+
 def _screen_blocks(
-    finger: ProbeFinger, blocks: Sequence[Block], checkpoint: Checkpoint
+    finger: ProbeFinger, blocks: Iterable[Block], checkpoint: Checkpoint
 ) -> NDArray[np.int32]:
     """Screen score of one probe print against every finger of some blocks, in their order."""
     features = np.ascontiguousarray(probe_features(finger.template).T)
     minutiae = features.shape[1]
-    room = max((len(block.descriptors) for block in blocks), default=0)
-    gallery = np.empty((room, FEATURES), np.float32)
-    products = np.empty((room, minutiae), np.float32)
+    gallery = np.empty((0, FEATURES), np.float32)
+    products = np.empty((0, minutiae), np.float32)
     scores = [np.zeros(0, np.int32)]
     for block in blocks:
         checkpoint()
         size = len(block.descriptors)
+        if size > len(gallery):
+            gallery = np.empty((size, FEATURES), np.float32)
+            products = np.empty((size, minutiae), np.float32)
         fill_features(gallery[:size], block.descriptors, block.angle.ravel())
         np.matmul(gallery[:size], features, out=products[:size])
         slots = products[:size].reshape(block.slots, len(block.counts), minutiae)
@@ -175,9 +219,8 @@ def _screen_some(
 ) -> NDArray[np.int32]:
     """The same for some fingers of a position, which are packed anew, small ones first."""
     order = np.argsort(pack.counts[fingers], kind="stable")
-    blocks = list(pack.gather(fingers[order]))
     scores = np.empty(len(fingers), np.int32)
-    scores[order] = _screen_blocks(finger, blocks, checkpoint)
+    scores[order] = _screen_blocks(finger, pack.gather(fingers[order]), checkpoint)
     return scores
 
 

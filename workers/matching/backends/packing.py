@@ -8,19 +8,23 @@ minutiae than the block has slots are padded with zeros, whose similarity to any
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.matching.backend import Checkpoint
 from workers.matching.consolidate import Side
 from workers.matching.parameters import PARAMETERS
 from workers.matching.probe import require_same_parameters
 from workers.matching.similarity import DIMENSIONS, gallery_features
 from workers.matching.sketch import Level, gallery_row
 from workers.matching.template import EncounterTemplate, FingerTemplate
+
+_ROWS_AT_ONCE = 1 << 17
+"""Rows whose fingers are looked up between checkpoints: some milliseconds."""
 
 _BLOCK_MINUTIAE = 2048
 """Minutiae of a block, about: its product with 40 probe minutiae stays in cache."""
@@ -88,8 +92,17 @@ class PositionPack:
         arrays = (self.counts, self.block_of, self.column_of, self.by_row, self.rows_sorted)
         return sum(a.nbytes for a in arrays) + sum(b.nbytes for b in self.blocks)
 
-    def find(self, rows: NDArray[np.intp]) -> FingerIndex:
+    def find(self, rows: NDArray[np.intp], checkpoint: Checkpoint) -> FingerIndex:
         """The fingers of some rows; a row may have none or several."""
+        fingers, wanted = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            checkpoint()
+            found = self._find(rows[start : start + _ROWS_AT_ONCE])
+            fingers.append(found.fingers)
+            wanted.append(found.wanted + start)
+        return FingerIndex(np.concatenate(fingers), np.concatenate(wanted))
+
+    def _find(self, rows: NDArray[np.intp]) -> FingerIndex:
         first = np.searchsorted(self.rows_sorted, rows, "left")
         number = np.searchsorted(self.rows_sorted, rows, "right") - first
         wanted = np.repeat(np.arange(len(rows)), number)
@@ -103,7 +116,7 @@ class PositionPack:
 
     def gather(self, fingers: NDArray[np.intp]) -> Iterator[Block]:
         """Some fingers packed anew, in the order given, which is that of their size."""
-        return _in_blocks([self._piece(finger) for finger in fingers])
+        return _in_blocks(map(self._piece, fingers.tolist()))
 
     def _piece(self, finger: int) -> _Piece:
         """Views of one finger's place in its block."""
@@ -172,14 +185,16 @@ class _Piece(NamedTuple):
     angle: NDArray[np.uint16]
 
 
-def _in_blocks(pieces: Sequence[_Piece]) -> Iterator[Block]:
-    """Blocks of pieces that come in the order of their size."""
-    end = 0
-    while end < len(pieces):
-        start = end
-        while end < len(pieces) and (end - start) * len(pieces[end].x) < _BLOCK_MINUTIAE:
-            end += 1
-        yield _pack_block(pieces[start:end])
+def _in_blocks(pieces: Iterable[_Piece]) -> Iterator[Block]:
+    """Blocks of pieces that come in the order of their size, made one at a time."""
+    block: list[_Piece] = []
+    for piece in pieces:
+        if block and len(block) * len(piece.x) >= _BLOCK_MINUTIAE:
+            yield _pack_block(block)
+            block = []
+        block.append(piece)
+    if block:
+        yield _pack_block(block)
 
 
 def _pack_block(pieces: Sequence[_Piece]) -> Block:
