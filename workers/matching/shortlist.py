@@ -113,10 +113,11 @@ def compare_everybody(
     """
     started = time.perf_counter()
     partitions = views[0].partitions
+    depths = [_sketched(probe) for probe in probes]
     own = np.array(
         [
-            [_depth(level, probe, count) for count in view.counts]
-            for probe, view in zip(probes, views, strict=True)
+            [_rows_left(level, depth, count) for count in view.counts]
+            for depth, view in zip(depths, views, strict=True)
         ],
         np.intp,
     ).reshape(len(probes), len(partitions))
@@ -126,20 +127,20 @@ def compare_everybody(
     hidden = [[len(rows) for rows in partitions]] - np.array([view.counts for view in views])
     asked = np.where(own > 0, own + hidden, 0)
     # A device takes probes together that go equally deep.
-    classes = np.array([_sketched(probe).fingers for probe in probes])
+    classes = np.array([depth.fingers for depth in depths])
     for alike in (classes == fingers for fingers in np.unique(classes)):
         asked[alike] = asked[alike].max(axis=0)
     found = backend.select(
         level, probes, gallery, [partitions[j] for j in large], asked[:, large], checkpoint
     )
     left: list[dict[int, Rows]] = []
-    for view, depths, of_probe in zip(views, own, found, strict=True):
+    for view, wanted, of_probe in zip(views, own, found, strict=True):
         checkpoint()
         left.append({})
         for j, selected in zip(large, of_probe, strict=True):
-            if depths[j] > 0:
+            if wanted[j] > 0:
                 seen = view.visible[selected.rows]
-                best = best_with_ties(selected.scores[seen], int(depths[j]))
+                best = best_with_ties(selected.scores[seen], int(wanted[j]))
                 left[-1][j] = selected.rows[seen][best]
     seconds = time.perf_counter() - started
     return [Left(rows, seconds) for rows in left]
@@ -183,18 +184,18 @@ def _compare_finely(
     checkpoint: Checkpoint,
 ) -> dict[int, Rows]:
     places = list(left)
-    wanted = np.array([[_depth(Level.FINE, probe, view.counts[j]) for j in places]], np.intp)
+    depth = _sketched(probe)
+    wanted = np.array([[_rows_left(Level.FINE, depth, view.counts[j]) for j in places]], np.intp)
     (found,) = backend.select(
         Level.FINE, [probe], gallery, [left[j] for j in places], wanted, checkpoint
     )
     return {j: selected.rows for j, selected in zip(places, found, strict=True)}
 
 
-def _depth(level: Level, probe: Probe, visible_rows: int) -> int:
+def _rows_left(level: Level, depth: SketchDepth, visible_rows: int) -> int:
     """Rows that a level leaves of so many visible ones; 0 where they are not worth a sketch."""
     if visible_rows <= _P.rows_min:
         return 0
-    depth = _sketched(probe)
     if level is Level.COARSE:
         return max(_P.rows_min, math.ceil(depth.coarse * visible_rows))
     return max(_P.fine_rows_min, math.ceil(depth.fine * visible_rows))
