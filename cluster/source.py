@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from cluster.store import KeyProvider, Store
-from workers.shard import GalleryChange
+from workers.shard_gallery import GalleryChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class StoreSourceFactory:
 
 
 class StoreSource:
-    """A `workers.shard.GallerySource` over a store."""
+    """A `workers.shard_gallery.GallerySource` over a store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -35,7 +35,7 @@ class StoreSource:
     def changes(
         self, partitions: Collection[int], *, after: int, upto: int
     ) -> Iterator[GalleryChange]:
-        """See `workers.shard.GallerySource.changes`."""
+        """See `workers.shard_gallery.GallerySource.changes`."""
         return self._store.changes(partitions, after=after, upto=upto)
 
     def sequence(self) -> int:

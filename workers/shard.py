@@ -1,63 +1,30 @@
 """A shard: some partitions of the gallery in memory, searched at an exact sequence.
 
-Pure: it knows neither Ray nor the store, only a `GallerySource` to read changes from.
+It knows neither Ray nor the store, only a `GallerySource` to read changes from.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from workers.errors import ErrorCode, RidgelineError
-from workers.matching.backend import Backend, PackedGallery
-from workers.matching.layered import LayeredBackend, LayeredGallery
+from workers.matching.backend import Backend, Checkpoint
+from workers.matching.layered import LayeredBackend
 from workers.matching.probe import Probe
-from workers.matching.search import RowsAnswer, search_partitions
-from workers.matching.template import EncounterTemplate
+from workers.matching.search import RowsAnswer, search_left
+from workers.matching.shortlist import NOT_SKETCHED, Left, View, compare_everybody, first_level
+from workers.matching.sketch import Level
+from workers.search_pool import POLL_S, SearchPool
+from workers.shard_gallery import GallerySource, GalleryState
 
-NEVER: Final = np.iinfo(np.int64).max
-"""Sequence at which an encounter that is still there was removed."""
-
-DELTA_MINIMUM: Final = 256
-"""Encounters the delta may hold whatever the base's size, before it is folded in."""
-
-DELTA_FRACTION: Final = 0.25
-"""Share of the base that the delta may reach before it is folded in."""
-
-
-@dataclass(frozen=True, slots=True)
-class GalleryChange:
-    """One encounter added (`template` given) or removed (`template` is None)."""
-
-    sequence: int
-    partition: int
-    encounter_id: str
-    template: EncounterTemplate | None
-
-
-class GallerySource(Protocol):
-    """Where a shard reads its partitions from; one process, one source."""
-
-    def changes(
-        self, partitions: Collection[int], *, after: int, upto: int
-    ) -> Iterator[GalleryChange]:
-        """Changes of `partitions` with `after < sequence <= upto`, in sequence order.
-
-        An encounter that was added and removed again within the span comes as its removal
-        alone; read from 0 on, it does not come at all, so that loading costs what is there
-        now, not what ever was.
-        """
-        ...
-
-    def sequence(self) -> int:
-        """The newest committed sequence."""
-        ...
+SEARCHES_AT_ONCE: Final = 2
+"""Threads of a shard; the second fills the gaps of the first's Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +32,7 @@ class ShardRequest:
     """One search of some partitions of a shard.
 
     Attributes:
-        search_id: names the search for cancellation.
+        request_id: names this request, and no other, for cancellation.
         probe: prepared once, by the coordinator.
         partitions: to search; all must be placed on this shard.
         sequence: the exact gallery sequence to answer at.
@@ -74,7 +41,7 @@ class ShardRequest:
         timeout_s: budget for this attempt, seconds from its arrival.
     """
 
-    search_id: str
+    request_id: str
     probe: Probe
     partitions: tuple[int, ...]
     sequence: int
@@ -120,7 +87,7 @@ class ShardAnswer:
     """What a shard answered; `partitions` holds exactly the requested ones.
 
     Attributes:
-        stage_seconds: wall time by stage name (``"screen"``, ``"consolidate"``).
+        stage_seconds: wall time by stage name (``"sketch"``, ``"screen"``, ``"consolidate"``).
     """
 
     shard_id: str
@@ -132,7 +99,12 @@ class ShardAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ShardState:
-    """A shard's own account of itself."""
+    """A shard's own account of itself.
+
+    Attributes:
+        passes: over the sketches, since it started.
+        passed: searches that these passes were for; several may share one.
+    """
 
     shard_id: str
     backend: str
@@ -140,57 +112,38 @@ class ShardState:
     encounters: int
     sequence: int
     nbytes: int
+    passes: int
+    passed: int
 
 
-@dataclass(slots=True)
-class _Layer:
-    """Packed encounters with the sequences between which each is there; rows in parallel."""
+class _Group(NamedTuple):
+    """Searches that may share a pass: they begin at one level, in the same partitions."""
 
-    gallery: PackedGallery
-    ids: list[str]
-    partition: NDArray[np.int64]
-    added: NDArray[np.int64]
-    removed: NDArray[np.int64]
-
-    @staticmethod
-    def of(backend: Backend, changes: list[GalleryChange]) -> _Layer:
-        """Packs additions."""
-        return _Layer(
-            backend.pack([c.template for c in changes if c.template is not None]),
-            [c.encounter_id for c in changes],
-            np.array([c.partition for c in changes], np.int64),
-            np.array([c.sequence for c in changes], np.int64),
-            np.full(len(changes), NEVER, np.int64),
-        )
+    level: Level
+    partitions: tuple[int, ...]
 
 
-@dataclass(slots=True)
-class _State:
-    """Everything a search needs, replaced as a whole so that searches under way keep theirs.
+@dataclass(eq=False, slots=True)
+class _Search:
+    """A request on its way.
 
     Attributes:
-        base: what was there when it was packed.
-        delta: what came since; few rows, packed anew with every change.
-        delta_changes: the delta's additions, to pack them again.
-        sequence: applied so far.
-        earliest: sequence that can be shown; what was there only before is not known here.
-        rows: row of each encounter, base first, then delta.
+        state: shows its sequence.
+        view: what it sees of that state, once that is looked up.
+        left: by the pass over the sketches, if it has one.
     """
 
-    base: _Layer
-    delta: _Layer
-    delta_changes: list[GalleryChange]
-    sequence: int
-    earliest: int
-    rows: dict[str, int]
+    request: ShardRequest
+    state: GalleryState
+    view: View | None = None
+    left: Left = NOT_SKETCHED
 
 
 class Shard:
     """Holds some partitions and answers searches of them at an exact sequence.
 
-    Removed rows stay, marked with the sequence of their removal, so that a search of an
-    earlier sequence still sees them; folding the delta into the base drops them. Searches may
-    run side by side; changes are applied by one thread at a time.
+    Searches may come side by side, each in a thread that waits for its answer; the work is done
+    by `SEARCHES_AT_ONCE` threads of the shard's own. Changes are applied by one caller at a time.
     """
 
     def __init__(
@@ -207,33 +160,38 @@ class Shard:
         self._layered = LayeredBackend(backend)
         self._applying = threading.Lock()
         self._state = self._load(0)
+        self._pool: SearchPool[_Search, _Group, ShardAnswer] = SearchPool(
+            self._compare, self._finish, threads=SEARCHES_AT_ONCE, name=shard_id
+        )
+        self._passes = self._passed = 0
 
     def load(self) -> None:
         """Reads every partition from the source as of its newest sequence."""
         with self._applying:
             self._state = self._load(self._source.sequence())
 
-    def catch_up(self, sequence: int) -> None:
+    def close(self) -> None:
+        """Ends its threads, once every search has come to its end."""
+        self._pool.close()
+
+    def catch_up(self, sequence: int, checkpoint: Checkpoint = lambda: None) -> None:
         """Applies the source's changes up to `sequence`; does nothing if they are applied.
+
+        Args:
+            checkpoint: called while another caller applies changes; what this one has begun
+                to apply it applies whole.
 
         Raises:
             RidgelineError: SEQUENCE_UNAVAILABLE if the source has not come that far.
         """
         if self._state.sequence >= sequence:
             return
-        with self._applying:
-            state = self._state
-            if state.sequence >= sequence:
-                return
-            if self._source.sequence() < sequence:
-                raise RidgelineError(
-                    ErrorCode.SEQUENCE_UNAVAILABLE, f"the store has not reached {sequence} here"
-                )
-            if state.sequence == 0:
-                self._state = self._load(sequence)
-                return
-            changes = self._source.changes(self.partitions, after=state.sequence, upto=sequence)
-            self._state = self._apply(state, list(changes), sequence)
+        while not self._applying.acquire(timeout=POLL_S):
+            checkpoint()
+        try:
+            self._apply(sequence)
+        finally:
+            self._applying.release()
 
     def search(
         self, request: ShardRequest, cancelled: Callable[[], bool] = lambda: False
@@ -243,7 +201,7 @@ class Shard:
         Raises:
             RidgelineError: SEQUENCE_UNAVAILABLE, when the shard cannot show that sequence;
                 SHARD_UNAVAILABLE, when a partition is not placed here; DEADLINE_EXCEEDED or
-                CANCELLED, between blocks of work.
+                CANCELLED, wherever the search is then.
         """
         deadline = time.monotonic() + request.timeout_s
 
@@ -253,111 +211,118 @@ class Shard:
             if time.monotonic() > deadline:
                 raise RidgelineError(ErrorCode.DEADLINE_EXCEEDED, "the shard ran out of time")
 
+        checkpoint()
         if not set(request.partitions) <= set(self.partitions):
             raise RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "a partition is not placed here")
-        self.catch_up(request.sequence)
+        self.catch_up(request.sequence, checkpoint)
         state = self._state
-        if request.sequence < state.earliest:
+        if not state.shows(request.sequence):
             raise RidgelineError(
                 ErrorCode.SEQUENCE_UNAVAILABLE,
                 f"sequence {request.sequence} cannot be shown here any more",
             )
-        layers = (state.base, state.delta)
-        visible = _visible(layers, request.partitions, request.sequence)
-        answer = search_partitions(
+        level = first_level(request.probe, exhaustive=request.exhaustive)
+        group = None if level is None else _Group(level, request.partitions)
+        return self._pool.run(_Search(request, state), group, checkpoint)
+
+    def state(self) -> ShardState:
+        """The shard's account of itself."""
+        state = self._state
+        return ShardState(
+            shard_id=self.shard_id,
+            backend=self._backend.name,
+            partitions=self.partitions,
+            encounters=state.encounters,
+            sequence=state.sequence,
+            nbytes=state.gallery.nbytes,
+            passes=self._passes,
+            passed=self._passed,
+        )
+
+    def _load(self, sequence: int) -> GalleryState:
+        changes = (
+            list(self._source.changes(self.partitions, after=0, upto=sequence)) if sequence else []
+        )
+        return GalleryState.load(self._backend, changes, sequence)
+
+    def _apply(self, sequence: int) -> None:
+        state = self._state
+        if state.sequence >= sequence:
+            return
+        if self._source.sequence() < sequence:
+            raise RidgelineError(
+                ErrorCode.SEQUENCE_UNAVAILABLE, f"the store has not reached {sequence} here"
+            )
+        if state.sequence == 0:
+            self._state = self._load(sequence)
+            return
+        changes = list(self._source.changes(self.partitions, after=state.sequence, upto=sequence))
+        if state.fits(sum(change.template is not None for change in changes)):
+            self._state = state.apply(self._backend, changes, sequence)
+        else:
+            self._state = self._load(sequence)
+
+    def _compare(self, group: _Group, searches: Sequence[_Search], checkpoint: Checkpoint) -> None:
+        """One pass over the sketches for some searches.
+
+        They came at different states of the gallery. All that the newest of these shows share
+        its pass; an older search that it cannot show any more has one of its own.
+        """
+        while searches:
+            state = max((search.state for search in searches), key=lambda state: state.sequence)
+            shown = [s for s in searches if state.shows(s.request.sequence)]
+            searches = [s for s in searches if not state.shows(s.request.sequence)]
+            views: dict[int, View] = {}
+            for search in shown:
+                sequence = search.request.sequence
+                if sequence not in views:
+                    checkpoint()
+                    views[sequence] = state.view(sequence, group.partitions)
+                search.state, search.view = state, views[sequence]
+            self._passes, self._passed = self._passes + 1, self._passed + len(shown)
+            left = compare_everybody(
+                self._layered,
+                group.level,
+                [search.request.probe for search in shown],
+                [views[search.request.sequence] for search in shown],
+                state.gallery,
+                checkpoint,
+            )
+            for search, of_search in zip(shown, left, strict=True):
+                search.left = of_search
+
+    def _finish(self, search: _Search, checkpoint: Checkpoint) -> ShardAnswer:
+        """The rest of one search, after its pass if it has one."""
+        request, state = search.request, search.state
+        answer = search_left(
             self._layered,
             request.probe,
-            LayeredGallery(tuple(layer.gallery for layer in layers)),
-            visible,
+            state.gallery,
+            search.view or state.view(request.sequence, request.partitions),
+            search.left,
             limit=request.limit,
-            exhaustive=request.exhaustive,
             checkpoint=checkpoint,
         )
-        ids = [*state.base.ids, *state.delta.ids]
         return ShardAnswer(
             shard_id=self.shard_id,
             backend=self._backend.name,
             sequence=request.sequence,
             partitions=tuple(
-                _partition_answer(partition, rows, ids)
+                _partition_answer(partition, rows, state.encounter_id)
                 for partition, rows in zip(request.partitions, answer.partitions, strict=True)
             ),
             stage_seconds=answer.stage_seconds,
         )
 
-    def state(self) -> ShardState:
-        """The shard's account of itself."""
-        state = self._state
-        present = sum(int((x.removed == NEVER).sum()) for x in (state.base, state.delta))
-        return ShardState(
-            shard_id=self.shard_id,
-            backend=self._backend.name,
-            partitions=self.partitions,
-            encounters=present,
-            sequence=state.sequence,
-            nbytes=state.base.gallery.nbytes + state.delta.gallery.nbytes,
-        )
 
-    def _load(self, sequence: int) -> _State:
-        changes = (
-            list(self._source.changes(self.partitions, after=0, upto=sequence)) if sequence else []
-        )
-        # Partitions lie side by side, so that their sketches are compared in whole blocks.
-        changes.sort(key=lambda change: change.partition)
-        base = _Layer.of(self._backend, changes)
-        delta = _Layer.of(self._backend, [])
-        return _State(base, delta, [], sequence, sequence, _index(base))
-
-    def _apply(self, state: _State, changes: list[GalleryChange], sequence: int) -> _State:
-        """The state after some changes; the old one stays as it was for searches under way."""
-        added = [change for change in changes if change.template is not None]
-        pending = state.delta_changes + added
-        base_rows = len(state.base.ids)
-        if len(pending) > max(DELTA_MINIMUM, int(DELTA_FRACTION * base_rows)):
-            return self._load(sequence)
-        base = replace(state.base, removed=state.base.removed.copy())
-        delta = state.delta
-        if added:
-            delta = _Layer.of(self._backend, pending)
-            delta.removed[: len(state.delta.removed)] = state.delta.removed
-        else:
-            delta = replace(delta, removed=delta.removed.copy())
-        rows = dict(state.rows) | {
-            c.encounter_id: base_rows + len(state.delta_changes) + i for i, c in enumerate(added)
-        }
-        earliest = state.earliest
-        for change in changes:
-            if change.template is None:
-                row = rows.get(change.encounter_id, -1)
-                if row < 0:
-                    # It came and went since; only from its removal on is nothing missing.
-                    earliest = max(earliest, change.sequence)
-                    continue
-                layer, at = (base, row) if row < base_rows else (delta, row - base_rows)
-                layer.removed[at] = change.sequence
-        return _State(base, delta, pending, sequence, earliest, rows)
-
-
-def _index(base: _Layer) -> dict[str, int]:
-    return {encounter_id: row for row, encounter_id in enumerate(base.ids)}
-
-
-def _visible(
-    layers: tuple[_Layer, ...], partitions: tuple[int, ...], sequence: int
-) -> list[NDArray[np.intp]]:
-    """Rows of each partition that are there as of a sequence."""
-    partition = np.concatenate([layer.partition for layer in layers])
-    there = np.concatenate(
-        [(layer.added <= sequence) & (sequence < layer.removed) for layer in layers]
-    )
-    return [np.flatnonzero(there & (partition == wanted)) for wanted in partitions]
-
-
-def _partition_answer(partition: int, rows: RowsAnswer, ids: list[str]) -> PartitionAnswer:
+def _partition_answer(
+    partition: int, rows: RowsAnswer, encounter_id: Callable[[int], str]
+) -> PartitionAnswer:
     """Hits by encounter id, ties in its order."""
+    found = zip(rows.rows.tolist(), rows.fused, rows.finger_scores, strict=True)
     hits = [
         EncounterHit(
-            encounter_id=ids[row],
+            encounter_id=encounter_id(row),
             fused_score=float(fused),
             finger_scores={
                 finger + 1: float(score)
@@ -365,7 +330,7 @@ def _partition_answer(partition: int, rows: RowsAnswer, ids: list[str]) -> Parti
                 if not np.isnan(score)
             },
         )
-        for row, fused, scores in zip(rows.rows, rows.fused, rows.finger_scores, strict=True)
+        for row, fused, scores in found
     ]
     hits.sort(key=lambda hit: (-hit.fused_score, hit.encounter_id))
     return PartitionAnswer(partition, rows.sketched, rows.screened, rows.consolidated, tuple(hits))

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
 import ray
 import threadpoolctl
 
+from workers.batching import BATCH_MAX
 from workers.errors import RidgelineError
 from workers.matching.backends import load_backend
-from workers.shard import GallerySource, Shard, ShardAnswer, ShardRequest, ShardState
-
-SEARCHES_AT_ONCE = 2
-"""Searches of one shard side by side; the second fills the gaps of the first's Python."""
-
+from workers.shard import Shard, ShardAnswer, ShardRequest, ShardState
+from workers.shard_gallery import GallerySource
 
 ACTOR_OPTIONS: Final = {
     "num_cpus": 1,
     "max_restarts": -1,
     "max_task_retries": 0,
-    "concurrency_groups": {"control": 2, "search": SEARCHES_AT_ONCE},
+    # A search holds a thread while it waits, so as many can wait as a pass takes.
+    "concurrency_groups": {"control": 2, "search": BATCH_MAX},
 }
 """For `ray.remote`. Retrying is the coordinator's, on another replica."""
+
+_CANCELLED_EARLY: Final = 1024
+"""Requests remembered that were cancelled before they began, or after they ended."""
 
 
 class ShardActor:
@@ -42,7 +45,9 @@ class ShardActor:
     ) -> None:
         threadpoolctl.threadpool_limits(1, user_api="blas")
         self._shard = Shard(shard_id, partitions, open_source(), load_backend(backend))
+        self._lock = threading.Lock()
         self._running: dict[str, threading.Event] = {}
+        self._cancelled: deque[str] = deque(maxlen=_CANCELLED_EARLY)
 
     def load(self) -> ShardState | RidgelineError:
         """Reads every partition."""
@@ -55,20 +60,28 @@ class ShardActor:
     @ray.method(concurrency_group="search")
     def search(self, request: ShardRequest) -> ShardAnswer | RidgelineError:
         """See `Shard.search`."""
-        stop = self._running.setdefault(request.search_id, threading.Event())
+        stop = threading.Event()
+        with self._lock:
+            self._running[request.request_id] = stop
+            if request.request_id in self._cancelled:
+                stop.set()
         try:
             return self._shard.search(request, stop.is_set)
         except RidgelineError as error:
             return error
         finally:
-            self._running.pop(request.search_id, None)
+            with self._lock:
+                del self._running[request.request_id]
 
     @ray.method(concurrency_group="control")
-    def cancel(self, search_id: str) -> None:
-        """Stops a search that is running, between two blocks of its work."""
-        stop = self._running.get(search_id)
-        if stop is not None:
-            stop.set()
+    def cancel(self, request_id: str) -> None:
+        """Stops a search, between two blocks of its work or before it begins."""
+        with self._lock:
+            stop = self._running.get(request_id)
+            if stop is None:  # Ray still has it waiting for a thread
+                self._cancelled.append(request_id)
+            else:
+                stop.set()
 
     @ray.method(concurrency_group="control")
     def state(self) -> ShardState:

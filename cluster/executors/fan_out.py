@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from cluster.executors.interface import GalleryAnswer, GallerySearch
@@ -71,7 +72,8 @@ async def _attempt(
     search: GallerySearch, attempt: Attempt, budget_s: float, ask: Ask
 ) -> ShardAnswer:
     request = ShardRequest(
-        search_id=search.search_id,
+        # A shard may be asked twice in one search, and cancelled once.
+        request_id=f"{search.search_id}-{uuid.uuid4().hex[:8]}",
         probe=search.probe,
         partitions=attempt.partitions,
         sequence=search.sequence,

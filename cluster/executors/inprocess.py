@@ -23,6 +23,7 @@ from cluster.placement import Slot, place
 from cluster.routing import Router
 from cluster.source import StoreSource
 from cluster.store import Store
+from workers.batching import BATCH_MAX
 from workers.biometrics.model import Submission
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.backends import load_backend
@@ -40,7 +41,8 @@ class InProcessExecutor:
         self._slots = [Slot(f"shard-{i}", "local") for i in range(count)]
         self._placement = place(store.partitions, self._slots, replicas=config.replicas)
         self._shards: dict[str, Shard] = {}
-        self._threads = ThreadPoolExecutor(count, thread_name_prefix="shard")
+        # A search holds a thread while it waits, so as many can wait as a pass takes.
+        self._threads = ThreadPoolExecutor(count * BATCH_MAX, thread_name_prefix="search")
         self._extractors = ThreadPoolExecutor(
             max(config.extractors, 1), thread_name_prefix="extractor"
         )
@@ -64,6 +66,8 @@ class InProcessExecutor:
         self._threads.shutdown(wait=True, cancel_futures=True)
         self._extractors.shutdown(wait=True, cancel_futures=True)
         self._blas.restore_original_limits()
+        for shard in self._shards.values():
+            shard.close()
         self._shards.clear()
 
     async def prepare(

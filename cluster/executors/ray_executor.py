@@ -174,7 +174,7 @@ class RayExecutor:
         try:
             result: ShardAnswer | RidgelineError = await shard.search.remote(request)
         except asyncio.CancelledError:
-            shard.cancel.remote(request.search_id)
+            shard.cancel.remote(request.request_id)
             raise
         except ray.exceptions.RayError as error:
             self._ready.discard(shard_id)

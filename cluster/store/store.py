@@ -28,7 +28,7 @@ from workers.errors import ErrorCode, RidgelineError
 from workers.matching.codec import decode, encode
 from workers.matching.parameters import descriptor_hash
 from workers.matching.template import EncounterTemplate
-from workers.shard import GalleryChange
+from workers.shard_gallery import GalleryChange
 
 IDS_AT_ONCE = 500
 """Ids in one IN list; SQLite allows 32,766 parameters, older ones 999."""
@@ -401,7 +401,7 @@ class Store:
     def changes(
         self, partitions: Collection[int], *, after: int, upto: int
     ) -> Iterator[GalleryChange]:
-        """Changes of partitions for a shard; see `workers.shard.GallerySource`.
+        """Changes of partitions for a shard; see `workers.shard_gallery.GallerySource`.
 
         Raises:
             RidgelineError: SEQUENCE_UNAVAILABLE when an encounter that was visible at `upto`

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from cluster.partitions import partition_of
 from tests.populations import encounter
-from workers import shard as shard_module
+from workers import shard_gallery
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.backends import load_backend
 from workers.matching.probe import Probe, prepare_probe
-from workers.shard import GalleryChange, Shard, ShardAnswer, ShardRequest
+from workers.shard import Shard, ShardAnswer, ShardRequest
+from workers.shard_gallery import GalleryChange
 
 PARTITIONS = 64
 PERSONS = 8
@@ -57,7 +58,7 @@ class History:
 
 def request(probe: Probe, sequence: int, **changes: object) -> ShardRequest:
     values: dict[str, object] = {
-        "search_id": "s",
+        "request_id": "s",
         "probe": probe,
         "partitions": tuple(range(PARTITIONS)),
         "sequence": sequence,
@@ -132,7 +133,7 @@ def make_full(history: History, sequence: int) -> Shard:
 
 
 def test_folding_the_delta_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shard_module, "DELTA_MINIMUM", 2)
+    monkeypatch.setattr(shard_gallery, "DELTA_MINIMUM", 2)
     history = History([("enroll", 0)])
     shard = make_shard(history)
     probe = prepare_probe(encounter(0, session=1))

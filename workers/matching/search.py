@@ -15,7 +15,17 @@ from workers.matching.cut import best_with_ties
 from workers.matching.fuse import fuse
 from workers.matching.parameters import PARAMETERS, SCREEN_LOSS, MeasuredLoss
 from workers.matching.probe import Probe
-from workers.matching.shortlist import Rows, Shortlist, shortlist
+from workers.matching.shortlist import (
+    NOT_SKETCHED,
+    Left,
+    Rows,
+    Shortlist,
+    View,
+    compare_everybody,
+    first_level,
+    shortlist,
+)
+from workers.matching.sketch import Level
 
 _P = PARAMETERS.screen
 
@@ -49,7 +59,7 @@ class PartitionsAnswer:
     Attributes:
         partitions: in the order asked for.
         stage_seconds: wall time by stage, ``"sketch"`` if it was used, ``"screen"`` and
-            ``"consolidate"``; the sketch's is that of the whole batch.
+            ``"consolidate"``; a pass that several probes shared counts in full for each.
     """
 
     partitions: tuple[RowsAnswer, ...]
@@ -100,20 +110,47 @@ def search_batch(
     exhaustive: bool = False,
     checkpoint: Checkpoint = lambda: None,
 ) -> list[PartitionsAnswer]:
-    """`search_partitions` for several probes, which share one pass over the sketches."""
+    """`search_partitions` for several probes, which share a pass over each level's sketches."""
+    view = View.of(visible, np.ones(gallery.rows, np.bool_))
+    levels = [first_level(probe, exhaustive=exhaustive) for probe in probes]
+    left = [NOT_SKETCHED] * len(probes)
+    for level in Level:
+        some = [i for i, of_probe in enumerate(levels) if of_probe is level]
+        if some:
+            views = [view] * len(some)
+            found = compare_everybody(
+                backend, level, [probes[i] for i in some], views, gallery, checkpoint
+            )
+            for i, of_probe in zip(some, found, strict=True):
+                left[i] = of_probe
+    return [
+        search_left(backend, probe, gallery, view, of_probe, limit=limit, checkpoint=checkpoint)
+        for probe, of_probe in zip(probes, left, strict=True)
+    ]
+
+
+def search_left(
+    backend: Backend,
+    probe: Probe,
+    gallery: PackedGallery,
+    view: View,
+    left: Left,
+    *,
+    limit: int,
+    checkpoint: Checkpoint = lambda: None,
+) -> PartitionsAnswer:
+    """The rest of one probe's search, after the pass that it shared with others.
+
+    Args:
+        left: by `compare_everybody`, or `NOT_SKETCHED`.
+    """
     started = time.perf_counter()
-    lists = shortlist(
-        backend, probes, gallery, visible, exhaustive=exhaustive, checkpoint=checkpoint
-    )
-    seconds = time.perf_counter() - started
-    answers = []
-    for probe, likely in zip(probes, lists, strict=True):
-        depths = [cut_depth(probe, len(rows)) for rows in visible]
-        found = _search_likely(backend, probe, gallery, likely, depths, limit, checkpoint)
-        if any(partition.sketched for partition in likely):
-            found = replace(found, stage_seconds={"sketch": seconds, **found.stage_seconds})
-        answers.append(found)
-    return answers
+    likely = shortlist(backend, probe, view, left, gallery, checkpoint)
+    sketch = left.seconds + time.perf_counter() - started
+    found = _search_likely(backend, probe, gallery, likely, limit, checkpoint)
+    if any(partition.sketched for partition in likely):
+        found = replace(found, stage_seconds={"sketch": sketch, **found.stage_seconds})
+    return found
 
 
 def _search_likely(
@@ -121,7 +158,6 @@ def _search_likely(
     probe: Probe,
     gallery: PackedGallery,
     likely: Sequence[Shortlist],
-    depths: Sequence[int],
     limit: int,
     checkpoint: Checkpoint,
 ) -> PartitionsAnswer:
@@ -132,8 +168,8 @@ def _search_likely(
     )
     ends = np.cumsum([len(partition.rows) for partition in likely])[:-1]
     survivors = [
-        partition.rows[best_with_ties(score, depth)]
-        for partition, score, depth in zip(likely, np.split(scores, ends), depths, strict=True)
+        partition.rows[best_with_ties(score, cut_depth(probe, partition.visible))]
+        for partition, score in zip(likely, np.split(scores, ends), strict=True)
     ]
     cut = time.perf_counter()
     finger_scores = backend.consolidate(probe, gallery, _together(survivors), checkpoint)

@@ -6,9 +6,10 @@ products over ten times slower.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -31,6 +32,9 @@ _Score = TypeVar("_Score", np.int32, np.float64)
 
 _SKETCH_BLOCK = 4096
 """Rows whose sketches are turned to float32 at a time: 1.5 MB at the coarse level."""
+
+_SCORES_BYTES = 128 << 20
+"""Of sketch scores at a time; probes that would take more share another pass."""
 
 _BLOCKS_SCORED = 8
 """Blocks whose similarities are turned to scores together: the arrays stay in cache."""
@@ -87,17 +91,11 @@ class NumpyBackend:
         """See `Backend.select`: blocks of rows are converted once for all probes."""
         matrix = _ours(gallery).sketches[level]
         weights = np.stack([probe.sketch[level] for probe in probes]).astype(np.float32)
-        selected: list[list[Selected]] = [[] for _ in probes]
-        for number, rows in enumerate(partitions):
-            scores = np.empty((len(probes), len(rows)), np.float32)
-            for first in range(0, len(rows), _SKETCH_BLOCK):
-                checkpoint()
-                block = rows[first : first + _SKETCH_BLOCK]
-                part = matrix[_as_slice(block)].astype(np.float32)
-                scores[:, first : first + len(block)] = weights @ part.T
-            for probe, (row, found) in enumerate(zip(scores, selected, strict=True)):
-                best = best_with_ties(row, int(depths[probe, number]))
-                found.append(Selected(rows[best], row[best].astype(np.int32)))
+        most = max(_SCORES_BYTES // (4 * max(map(len, partitions), default=1) or 1), 1)
+        selected: list[list[Selected]] = []
+        for first in range(0, len(probes), most):
+            some = slice(first, first + most)
+            selected += _select(matrix, weights[some], partitions, depths[some], checkpoint)
         return selected
 
     def screen(
@@ -113,7 +111,7 @@ class NumpyBackend:
         compared = np.zeros(len(rows), np.bool_)
         whole = len(rows) >= _ALL_SHARE * packed.rows
         for pack, prints in _common_positions(probe, packed):
-            fingers = pack.find(rows)
+            fingers = pack.find(rows, checkpoint)
             best = np.full(len(rows), NOT_COMPARED, np.int32)
             for finger in prints:
                 if whole:
@@ -142,7 +140,7 @@ class NumpyBackend:
         packed = _ours(gallery)
         scores = np.full((len(rows), len(FINGERS)), np.nan)
         for pack, prints in _common_positions(probe, packed):
-            found = pack.find(rows)
+            found = pack.find(rows, checkpoint)
             for finger in prints:
                 of_fingers = _gathered(
                     pack,
@@ -153,24 +151,49 @@ class NumpyBackend:
         return scores
 
 
+def _select(
+    matrix: NDArray[np.int8],
+    weights: NDArray[np.float32],
+    partitions: Sequence[NDArray[np.intp]],
+    depths: NDArray[np.intp],
+    checkpoint: Checkpoint,
+) -> list[list[Selected]]:
+    """The best rows of each partition by their products with some weights (probes, width)."""
+    selected: list[list[Selected]] = [[] for _ in weights]
+    for number, rows in enumerate(partitions):
+        scores = np.empty((len(weights), len(rows)), np.float32)
+        for first in range(0, len(rows), _SKETCH_BLOCK):
+            checkpoint()
+            block = rows[first : first + _SKETCH_BLOCK]
+            part = matrix[_as_slice(block)].astype(np.float32)
+            scores[:, first : first + len(block)] = weights @ part.T
+        for probe, (row, found) in enumerate(zip(scores, selected, strict=True)):
+            checkpoint()
+            best = best_with_ties(row, int(depths[probe, number]))
+            found.append(Selected(rows[best], row[best].astype(np.int32)))
+    return selected
+
+
 def _screen_blocks(
-    finger: ProbeFinger, blocks: Sequence[Block], checkpoint: Checkpoint
+    finger: ProbeFinger, blocks: Iterable[Block], checkpoint: Checkpoint
 ) -> NDArray[np.int32]:
     """Screen score of one probe print against every finger of some blocks, in their order."""
     features = np.ascontiguousarray(probe_features(finger.template).T)
     minutiae = features.shape[1]
-    room = max((block.minutiae for block in blocks), default=0)
-    gallery = np.empty((room, FEATURES), np.float32)
-    products = np.empty((room, minutiae), np.float32)
+    gallery = np.empty((0, FEATURES), np.float32)
+    products = np.empty((0, minutiae), np.float32)
     scores = [np.zeros(0, np.int32)]
-    for first in range(0, len(blocks), _BLOCKS_SCORED):
-        some = blocks[first : first + _BLOCKS_SCORED]
+    waiting = iter(blocks)
+    while some := list(islice(waiting, _BLOCKS_SCORED)):
         counts = np.concatenate([block.counts for block in some])
         best = np.empty((len(counts), minutiae), np.float32)
         done = 0
         for block in some:
             checkpoint()
             size, width = block.minutiae, len(block.counts)
+            if size > len(gallery):
+                gallery = np.empty((size, FEATURES), np.float32)
+                products = np.empty((size, minutiae), np.float32)
             np.matmul(block.fill_features(gallery[:size]), features, out=products[:size])
             slots = products[:size].reshape(block.slots, width, minutiae)
             slots.max(axis=0, out=best[done : done + width])
@@ -183,11 +206,11 @@ def _screen_blocks(
 def _gathered(
     pack: PositionPack,
     fingers: NDArray[np.intp],
-    compare: Callable[[Sequence[Block]], NDArray[_Score]],
+    compare: Callable[[Iterable[Block]], NDArray[_Score]],
 ) -> NDArray[_Score]:
     """Scores of some fingers of a position, which are packed anew, small ones first."""
     order = np.argsort(pack.counts[fingers], kind="stable")
-    compared = compare(list(pack.gather(fingers[order])))
+    compared = compare(pack.gather(fingers[order]))
     scores = np.empty_like(compared)
     scores[order] = compared
     return scores

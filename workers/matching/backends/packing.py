@@ -9,12 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.matching.backend import Checkpoint
 from workers.matching.blocks import Block, spans
 from workers.matching.parameters import PARAMETERS
 from workers.matching.probe import require_same_parameters
 from workers.matching.similarity import DIMENSIONS
 from workers.matching.sketch import Level, gallery_row
 from workers.matching.template import EncounterTemplate, FingerTemplate
+
+_ROWS_AT_ONCE = 1 << 17
+"""Rows whose fingers are looked up between checkpoints: some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +62,17 @@ class PositionPack:
         arrays = (self.counts, self.first, self.stride, self.rows, self.by_row, self.rows_sorted)
         return sum(a.nbytes for a in (*arrays, m.descriptors, m.x, m.y, m.angle))
 
-    def find(self, rows: NDArray[np.intp]) -> FingerIndex:
+    def find(self, rows: NDArray[np.intp], checkpoint: Checkpoint) -> FingerIndex:
         """The fingers of some rows; a row may have none or several."""
+        fingers, wanted = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)]
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            checkpoint()
+            found = self._find(rows[start : start + _ROWS_AT_ONCE])
+            fingers.append(found.fingers)
+            wanted.append(found.wanted + start)
+        return FingerIndex(np.concatenate(fingers), np.concatenate(wanted))
+
+    def _find(self, rows: NDArray[np.intp]) -> FingerIndex:
         first = np.searchsorted(self.rows_sorted, rows, "left")
         number = np.searchsorted(self.rows_sorted, rows, "right") - first
         wanted = np.repeat(np.arange(len(rows)), number)
