@@ -72,6 +72,7 @@ class ShardRequest:
         limit: hits to return from each partition at most.
         exhaustive: leave the sketch out, so that every row is screened.
         timeout_s: budget for this attempt, seconds from its arrival.
+        hidden: encounters that are not there for this search, whichever the partition.
     """
 
     search_id: str
@@ -81,6 +82,7 @@ class ShardRequest:
     limit: int
     exhaustive: bool
     timeout_s: float
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +265,8 @@ class Shard:
                 f"sequence {request.sequence} cannot be shown here any more",
             )
         layers = (state.base, state.delta)
-        visible = _visible(layers, request.partitions, request.sequence)
+        hidden = [state.rows[e] for e in request.hidden if e in state.rows]
+        visible = _visible(layers, request.partitions, request.sequence, hidden)
         answer = search_partitions(
             self._layered,
             request.probe,
@@ -343,13 +346,14 @@ def _index(base: _Layer) -> dict[str, int]:
 
 
 def _visible(
-    layers: tuple[_Layer, ...], partitions: tuple[int, ...], sequence: int
+    layers: tuple[_Layer, ...], partitions: tuple[int, ...], sequence: int, hidden: list[int]
 ) -> list[NDArray[np.intp]]:
-    """Rows of each partition that are there as of a sequence."""
+    """Rows of each partition that are there as of a sequence, without the hidden ones."""
     partition = np.concatenate([layer.partition for layer in layers])
     there = np.concatenate(
         [(layer.added <= sequence) & (sequence < layer.removed) for layer in layers]
     )
+    there[hidden] = False
     return [np.flatnonzero(there & (partition == wanted)) for wanted in partitions]
 
 
