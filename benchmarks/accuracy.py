@@ -16,7 +16,7 @@ from benchmarks.real_prints import DEVELOPMENT, REAL_SETS, extractions
 from benchmarks.record import RESULTS, record
 from coordinator.evaluate.background import SEED
 from coordinator.evaluate.identification import evaluate_identification
-from coordinator.evaluate.plots import plot_det
+from coordinator.evaluate.plots import plot_det, verification_title
 from coordinator.evaluate.verification import evaluate_verification
 from coordinator.progress import Bars, silent
 
@@ -32,7 +32,8 @@ def main() -> None:
             real.path, resolution_ppi=real.resolution_ppi, cache=extractions(), track=track
         )
         reports["verification"][real.name] = verification.report
-        plot_det(verification.counts, verification.report, RESULTS / f"det-{real.name}.png")
+        title = verification_title(verification.report)
+        plot_det(verification.counts, title, RESULTS / f"det-{real.name}.png")
         print(_line(verification.report))
         if real.persons:
             report = evaluate_identification(

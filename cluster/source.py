@@ -27,10 +27,15 @@ class StoreSourceFactory:
 
 
 class StoreSource:
-    """A `workers.shard_gallery.GallerySource` over a store."""
+    """A `workers.shard_gallery.GallerySource` over a store.
 
-    def __init__(self, store: Store) -> None:
+    Args:
+        newest: sequence to stop at; the store's newest where none is given.
+    """
+
+    def __init__(self, store: Store, newest: int | None = None) -> None:
         self._store = store
+        self._newest = newest
 
     def changes(
         self, partitions: Collection[int], *, after: int, upto: int
@@ -39,5 +44,5 @@ class StoreSource:
         return self._store.changes(partitions, after=after, upto=upto)
 
     def sequence(self) -> int:
-        """The newest committed sequence."""
-        return self._store.sequence()
+        """The newest committed sequence, or the one to stop at."""
+        return self._store.sequence() if self._newest is None else self._newest

@@ -72,11 +72,13 @@ class AuditRecord:
     """One decision; filled in while a call is handled and written once.
 
     Attributes:
-        event: what was asked for: the method's name.
-        source: where the request came from, the peer's network address.
+        event: what was asked for: the method's name, or that of a command's work.
+        source: where the request came from: the peer's network address, or ``"local"`` for a
+            command that opens the store itself.
         server: where it was handled, host name.
         started: when it arrived, ISO 8601, UTC.
-        principal: who asked, by certificate; empty where nobody was recognised.
+        principal: who asked, by certificate; empty where nobody was recognised. Of a command,
+            the user of the operating system.
         certificate: names in the peer's certificate.
         ori: the agency asked for.
         outcome: of the decision: an outcome's or error code's name.
@@ -85,6 +87,8 @@ class AuditRecord:
         reason: as stated, for removals.
         replayed: the answer given before to the same (ORI, TCN) was given again.
         sequence: gallery sequence that the answer reflects, or that the change made.
+        scope: what an evaluation drew from the gallery.
+        searches: that an evaluation made.
     """
 
     event: str
@@ -109,6 +113,8 @@ class AuditRecord:
     partitions_searched: int = 0
     partitions_total: int = 0
     candidates: list[AuditedCandidate] = field(default_factory=list)
+    scope: str = ""
+    searches: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from protos.ridgeline.v1 import types_pb2
+from protos.ridgeline.v1 import gallery_pb2, types_pb2
 from workers.biometrics.itl import (
     read_transaction,
     submission_from_transaction,
     transaction_origin,
 )
 from workers.biometrics.model import (
+    SENSOR_MAX_CHARACTERS,
     SLAP_FINGERS,
+    Capture,
     FingerPosition,
     Impression,
     MissingFinger,
@@ -99,6 +102,27 @@ def read_origin(origin: types_pb2.Origin) -> StatedOrigin:
     return StatedOrigin(identifier(origin.ori, "origin.ori"), identifier(origin.tcn, "origin.tcn"))
 
 
+def read_capture(capture: gallery_pb2.Capture) -> Capture:
+    """When and with what an encounter was taken, as stated in a request.
+
+    Raises:
+        RidgelineError: INVALID_FIELD for what is no day, a day to come, or no sensor's name.
+    """
+    sensor = capture.sensor.strip()
+    if len(sensor) > SENSOR_MAX_CHARACTERS or not sensor.isprintable():
+        raise invalid(
+            "capture.sensor", f"expected at most {SENSOR_MAX_CHARACTERS} printable characters"
+        )
+    return Capture(_day(capture.day), sensor)
+
+
+def capture_message(capture: Capture) -> gallery_pb2.Capture:
+    """As the contract has it."""
+    return gallery_pb2.Capture(
+        day=capture.day.isoformat() if capture.day else "", sensor=capture.sensor
+    )
+
+
 def identifier(value: str, field: str, *, required: bool = False) -> str:
     """An identifier without surrounding blanks: short, printable.
 
@@ -169,6 +193,20 @@ def sequence_warnings(swaps: Sequence[SequenceSwap]) -> list[types_pb2.SequenceW
 def impression_code(impression: Impression) -> types_pb2.Impression:
     """The contract's value of an impression."""
     return _IMPRESSION_CODES[impression]
+
+
+def _day(text: str) -> datetime.date | None:
+    if not text:
+        return None
+    try:
+        day = datetime.date.fromisoformat(text)
+    except ValueError:
+        day = None
+    # Somewhere it is tomorrow already.
+    latest = datetime.datetime.now(datetime.UTC).date() + datetime.timedelta(days=1)
+    if day is None or day.isoformat() != text or day > latest:
+        raise invalid("capture.day", "expected a day as YYYY-MM-DD, not one to come")
+    return day
 
 
 def _read_transaction(data: bytes, stated: StatedOrigin) -> tuple[Submission, StatedOrigin]:

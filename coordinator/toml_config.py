@@ -1,8 +1,9 @@
-"""Reads TOML into typed dataclasses; an unknown key or a wrong type is named, never ignored."""
+"""Reads TOML (or tables) into typed dataclasses; a wrong key or type is named, never ignored."""
 
 from __future__ import annotations
 
 import dataclasses
+import enum
 import tomllib
 import types
 import typing
@@ -19,7 +20,8 @@ def load_toml(kind: type[Config], path: Path, overrides: Mapping[str, Any] | Non
     """An instance of the dataclass `kind` from a file.
 
     Args:
-        kind: a dataclass of strings, numbers, booleans, paths, dataclasses and lists of those.
+        kind: a dataclass of strings, numbers, booleans, paths, enums, dataclasses and lists of
+            those.
         path: of the file; relative paths in it are relative to its folder.
         overrides: value by dotted key, such as ``{"limits.max_deadline_s": 5}``; wins over the
             file.
@@ -85,6 +87,8 @@ def _dataclass(kind: Any, table: Any, where: str, base: Path) -> Any:
 def _value(kind: Any, value: Any, where: str, base: Path) -> Any:
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):
+        if value is None and type(None) in typing.get_args(kind):
+            return None
         inner = next(arm for arm in typing.get_args(kind) if arm is not type(None))
         return _value(inner, value, where, base)
     if origin is tuple:
@@ -102,6 +106,12 @@ def _value(kind: Any, value: Any, where: str, base: Path) -> Any:
 
 
 def _scalar(kind: Any, value: Any, where: str, base: Path) -> Any:
+    if issubclass(kind, enum.Enum):
+        try:
+            return kind(value)
+        except ValueError as error:
+            known = ", ".join(str(one.value) for one in kind)
+            raise _wrong(where, f"expected one of {known}") from error
     if kind is Path and isinstance(value, str | Path):
         return base / Path(value).expanduser()
     if kind is float and isinstance(value, int) and not isinstance(value, bool):

@@ -39,6 +39,7 @@ class ShardRequest:
         limit: hits to return from each partition at most.
         exhaustive: leave the sketch out, so that every row is screened.
         timeout_s: budget for this attempt, seconds from its arrival.
+        hidden: encounters that are not there for this search, whichever the partition.
     """
 
     request_id: str
@@ -48,6 +49,7 @@ class ShardRequest:
     limit: int
     exhaustive: bool
     timeout_s: float
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,19 +274,19 @@ class Shard:
             state = max((search.state for search in searches), key=lambda state: state.sequence)
             shown = [s for s in searches if state.shows(s.request.sequence)]
             searches = [s for s in searches if not state.shows(s.request.sequence)]
-            views: dict[int, View] = {}
+            views: dict[tuple[int, frozenset[str]], View] = {}
             for search in shown:
-                sequence = search.request.sequence
-                if sequence not in views:
+                seen = search.request.sequence, search.request.hidden
+                if seen not in views:
                     checkpoint()
-                    views[sequence] = state.view(sequence, group.partitions)
-                search.state, search.view = state, views[sequence]
+                    views[seen] = state.view(seen[0], group.partitions, seen[1])
+                search.state, search.view = state, views[seen]
             self._passes, self._passed = self._passes + 1, self._passed + len(shown)
             left = compare_everybody(
                 self._layered,
                 group.level,
                 [search.request.probe for search in shown],
-                [views[search.request.sequence] for search in shown],
+                [views[search.request.sequence, search.request.hidden] for search in shown],
                 state.gallery,
                 checkpoint,
             )
@@ -298,7 +300,7 @@ class Shard:
             self._layered,
             request.probe,
             state.gallery,
-            search.view or state.view(request.sequence, request.partitions),
+            search.view or state.view(request.sequence, request.partitions, request.hidden),
             search.left,
             limit=request.limit,
             checkpoint=checkpoint,

@@ -136,12 +136,20 @@ class GalleryState:
         """Whether what was there at a sequence is known."""
         return self.earliest <= sequence <= self.sequence
 
-    def view(self, sequence: int, partitions: tuple[int, ...]) -> View:
-        """What a search of some partitions sees at a sequence that `shows` allows."""
+    def view(
+        self, sequence: int, partitions: tuple[int, ...], hidden: Collection[str] = ()
+    ) -> View:
+        """What a search of some partitions sees at a sequence that `shows` allows.
+
+        Args:
+            hidden: encounters that are not there for it.
+        """
         there = [
             (layer.added <= sequence) & (sequence < layer.removed)
             for layer in (self.base, self.delta)
         ]
+        for layer, of_layer in zip((self.base, self.delta), there, strict=True):
+            of_layer[[layer.row_of[e] for e in hidden if e in layer.row_of]] = False
         return View.of([self._rows(p) for p in partitions], np.concatenate(there))
 
     def fits(self, added: int) -> bool:

@@ -80,6 +80,7 @@ async def _attempt(
         limit=search.limit,
         exhaustive=search.exhaustive,
         timeout_s=budget_s,
+        hidden=search.hidden,
     )
     return await asyncio.wait_for(ask(attempt.shard_id, request), budget_s)
 

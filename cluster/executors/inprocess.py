@@ -32,11 +32,16 @@ from workers.shard import Shard, ShardAnswer, ShardRequest
 
 
 class InProcessExecutor:
-    """Runs everything here; NumPy and onnxruntime release the interpreter lock."""
+    """Runs everything here; NumPy and onnxruntime release the interpreter lock.
 
-    def __init__(self, config: ClusterConfig, store: Store) -> None:
+    Args:
+        sequence: to hold the gallery at; by default it follows the store.
+    """
+
+    def __init__(self, config: ClusterConfig, store: Store, *, sequence: int | None = None) -> None:
         self._config = config
         self._store = store
+        self._sequence = sequence
         count = config.shards or max(2, os.cpu_count() or 1)
         self._slots = [Slot(f"shard-{i}", "local") for i in range(count)]
         self._placement = place(store.partitions, self._slots, replicas=config.replicas)
@@ -51,7 +56,7 @@ class InProcessExecutor:
 
     async def start(self) -> None:
         """See `Executor.start`."""
-        source = StoreSource(self._store)
+        source = StoreSource(self._store, self._sequence)
         backend = load_backend(self._config.backend)
         for slot in self._slots:
             partitions = self._placement.partitions_of(slot.shard_id)

@@ -22,6 +22,7 @@ class GallerySearch:
     Attributes:
         limit: hits wanted from each partition.
         timeout_s: what is left of the caller's deadline, seconds.
+        hidden: encounters that are not there for this search.
     """
 
     search_id: str
@@ -30,6 +31,7 @@ class GallerySearch:
     limit: int
     exhaustive: bool
     timeout_s: float
+    hidden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

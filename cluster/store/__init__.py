@@ -2,15 +2,15 @@
 
 from cluster.store.database import Database
 from cluster.store.keys import FileKeyProvider, KeyProvider
-from cluster.store.store import (
+from cluster.store.records import (
     Counts,
     Enrolled,
     Enrolment,
     Removed,
-    Store,
     StoredEncounter,
     SubjectOf,
 )
+from cluster.store.store import Store
 
 __all__ = [
     "Counts",

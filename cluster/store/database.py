@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -21,20 +22,29 @@ class Database:
 
     Writers take the write lock when they begin, so that a sequence read in a transaction is
     the one it commits. Readers see one consistent state for as long as they read.
+
+    Args:
+        read_only: never write, not even an empty database file.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         self.url = url
-        self.engine = sa.create_engine(url, pool_pre_ping=True)
-        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self.read_only = read_only
+        parsed = sa.make_url(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        if self.is_sqlite and read_only:
+            parsed = _read_only_file(parsed)
+        self.engine = sa.create_engine(parsed, pool_pre_ping=True)
         # SQLite lets one writer in at a time; queueing here is fair, its busy handler is not.
         self._write_lock = threading.Lock()
         if self.is_sqlite:
-            _prepare_sqlite(self.engine)
+            _prepare_sqlite(self.engine, read_only=read_only)
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """A write transaction: committed when the block ends, rolled back when it raises."""
+        if self.read_only:
+            raise RuntimeError("this database was opened to be read only")
         if self.is_sqlite:
             with self._write_lock, self._begin("IMMEDIATE") as connection:
                 yield connection
@@ -70,18 +80,25 @@ class Database:
             ) from error
 
 
-def _prepare_sqlite(engine: sa.Engine) -> None:
+def _read_only_file(url: sa.URL) -> sa.URL:
+    """A URL that opens the file without making or changing it (https://sqlite.org/uri.html)."""
+    path = quote(url.database or "")
+    return url.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
+
+
+def _prepare_sqlite(engine: sa.Engine, *, read_only: bool) -> None:
     @event.listens_for(engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:
         # Transactions are begun by us (below), not by the driver at the first write.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {SQLITE_BUSY_TIMEOUT_MS}")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        # Acknowledged means durable: FULL syncs the log at every commit.
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA secure_delete = ON")
+        if not read_only:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            # Acknowledged means durable: FULL syncs the log at every commit.
+            cursor.execute("PRAGMA synchronous = FULL")
+            cursor.execute("PRAGMA foreign_keys = ON")
+            cursor.execute("PRAGMA secure_delete = ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -37,11 +37,17 @@ class KeyProvider(Protocol):
 
 
 class FileKeyProvider:
-    """A master key in a file that only its owner may read; created when missing."""
+    """A master key in a file that only its owner may read.
 
-    def __init__(self, path: str | Path) -> None:
+    Args:
+        create: make the file where it is missing.
+    """
+
+    def __init__(self, path: str | Path, *, create: bool = True) -> None:
         self._path = Path(path)
-        self._key = _read_or_create(self._path)
+        if create:
+            _create_if_missing(self._path)
+        self._key = _read(self._path)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Only the path travels to other processes; they read the key where they run.
@@ -81,7 +87,7 @@ def unseal(key: bytes, sealed: bytes, context: str) -> bytes:
         ) from None
 
 
-def _read_or_create(path: Path) -> bytes:
+def _create_if_missing(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -92,7 +98,17 @@ def _read_or_create(path: Path) -> bytes:
             file.write(secrets.token_bytes(KEY_BYTES))
             file.flush()
             os.fsync(file.fileno())
-    key = path.read_bytes()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        key = path.read_bytes()
+    except OSError as error:
+        raise RidgelineError(
+            ErrorCode.STORE_UNAVAILABLE,
+            f"the key file cannot be read ({error.strerror})",
+            field="key_file",
+        ) from error
     if len(key) != KEY_BYTES:
         raise RidgelineError(
             ErrorCode.STORE_UNAVAILABLE,

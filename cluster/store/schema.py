@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 1
-"""Raised with every change to these tables."""
+SCHEMA_VERSION = 2
+"""Raised with every change to these tables; `cluster.store.opening` upgrades older ones."""
+
+CAPTURE_SCHEMA = 2
+"""The first in which encounters have `captured_on` and `sensor`."""
 
 metadata = sa.MetaData()
 
@@ -50,8 +53,10 @@ encounters = sa.Table(
     sa.Column("enrolled_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("sealed_for", sa.String(128), nullable=False),
-    # Null once the encounter is removed.
+    # These are null once the encounter is removed; the last two also where they are not known.
     sa.Column("payload", sa.LargeBinary),
+    sa.Column("captured_on", sa.Date),
+    sa.Column("sensor", sa.String(128)),
     sa.Index("encounters_by_added", "partition", "added"),
     sa.Index("encounters_by_removed", "partition", "removed"),
 )

@@ -6,26 +6,35 @@ import datetime
 import hashlib
 import uuid
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 
 from cluster.partitions import DEFAULT_PARTITIONS, partition_of
 from cluster.store.database import Database
 from cluster.store.keys import KeyProvider, new_key, seal, unseal
+from cluster.store.opening import prepare, read_facts
+from cluster.store.records import (
+    Counts,
+    Enrolled,
+    Enrolment,
+    Removed,
+    StoredEncounter,
+    SubjectOf,
+)
 from cluster.store.schema import (
-    SCHEMA_VERSION,
+    CAPTURE_SCHEMA,
     counter,
     encounters,
     journal,
     memberships,
-    meta,
-    metadata,
     subjects,
 )
+from workers.biometrics.model import Capture
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.codec import decode, encode
+from workers.matching.descriptor import redescribe
 from workers.matching.parameters import descriptor_hash
 from workers.matching.template import EncounterTemplate
 from workers.shard_gallery import GalleryChange
@@ -35,58 +44,6 @@ IDS_AT_ONCE = 500
 
 ROWS_AT_ONCE = 256
 """Rows fetched at a time when a shard loads."""
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolment:
-    """An encounter to add; an empty id asks for a new one."""
-
-    template: EncounterTemplate
-    subject_id: str = ""
-    encounter_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Enrolled:
-    """An encounter that is in the gallery; `created` is False when it was there already."""
-
-    subject_id: str
-    encounter_id: str
-    sequence: int
-    created: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """What a removal removed, and from which sequence on it is gone."""
-
-    sequence: int
-    encounters: int
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Size of the gallery as of a sequence."""
-
-    subjects: int
-    encounters: int
-
-
-@dataclass(frozen=True, slots=True)
-class SubjectOf:
-    """Whose an encounter is, and how many encounters that subject has."""
-
-    subject_id: str
-    encounters: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEncounter:
-    """An encounter with its template."""
-
-    encounter_id: str
-    enrolled_at: datetime.datetime
-    template: EncounterTemplate
 
 
 class Store:
@@ -99,45 +56,47 @@ class Store:
     def __init__(self, database: Database, keys: KeyProvider) -> None:
         self.database = database
         self._keys = keys
-        with database.reading() as connection:
-            rows = connection.execute(sa.select(meta.c.name, meta.c.value))
-            facts: dict[str, str] = {name: value for name, value in rows}  # noqa: C416
-        if int(facts["schema_version"]) != SCHEMA_VERSION:
-            raise RidgelineError(
-                ErrorCode.STORE_UNAVAILABLE,
-                f"the store has schema {facts['schema_version']}, this release {SCHEMA_VERSION}",
-            )
-        if facts["descriptor_hash"] != descriptor_hash():
-            raise RidgelineError(
-                ErrorCode.PARAMETERS_MISMATCH,
-                "the gallery's descriptors were built with other parameters; re-enrol it",
-            )
-        self.partitions = int(facts["partitions"])
+        try:
+            self._facts = read_facts(database)
+        except RidgelineError:
+            database.close()
+            raise
+        self.partitions = self._facts.partitions
         # Committed history never changes, so neither does what was counted at a sequence.
         self.counts = lru_cache(maxsize=64)(self._counts)
 
     @staticmethod
     def open(url: str, keys: KeyProvider, *, partitions: int = DEFAULT_PARTITIONS) -> Store:
-        """Opens a gallery, creating it where there is none.
+        """Opens a gallery, creating it where there is none and upgrading an older one.
 
         Args:
             url: SQLAlchemy URL, ``sqlite:///PATH`` or ``postgresql+psycopg://…``.
             partitions: of a new gallery; an existing one keeps its own.
+
+        Raises:
+            RidgelineError: STORE_UNAVAILABLE for a gallery of a later schema;
+                PARAMETERS_MISMATCH for one that was described with other parameters.
         """
         database = Database(url)
-        metadata.create_all(database.engine, checkfirst=True)
-        with database.transaction() as connection:
-            if connection.execute(sa.select(counter.c.value)).first() is None:
-                connection.execute(counter.insert().values(id=1, value=0))
-                facts = {
-                    "schema_version": str(SCHEMA_VERSION),
-                    "partitions": str(partitions),
-                    "descriptor_hash": descriptor_hash(),
-                }
-                connection.execute(
-                    meta.insert(), [{"name": k, "value": v} for k, v in facts.items()]
-                )
+        prepare(database, partitions)
         return Store(database, keys)
+
+    @staticmethod
+    def open_read_only(url: str, keys: KeyProvider) -> Store:
+        """Opens a gallery to be read; it is left as it is, beside whoever else has it open.
+
+        An older schema is read as it is, and templates described with other parameters are
+        described again as they are read (see `redescribed`).
+
+        Raises:
+            RidgelineError: STORE_UNAVAILABLE where there is no gallery, or one of a later schema.
+        """
+        return Store(Database(url, read_only=True), keys)
+
+    @property
+    def redescribed(self) -> bool:
+        """Whether templates come with descriptors other than the stored ones."""
+        return self._facts.descriptor_hash != descriptor_hash()
 
     def close(self) -> None:
         """Closes connections."""
@@ -212,7 +171,7 @@ class Store:
         content = encode(template)
         digest = hashlib.sha256(content).hexdigest()
         encounter_id = enrolment.encounter_id or uuid.uuid4().hex
-        there = self._existing(connection, encounter_id, enrolment.subject_id, digest)
+        there = self._existing(connection, encounter_id, enrolment, digest)
         if there is not None:
             return there
         subject_id = enrolment.subject_id or uuid.uuid4().hex
@@ -229,6 +188,8 @@ class Store:
                 digest=digest,
                 sealed_for=subject_id,
                 payload=seal(key, content, encounter_id),
+                captured_on=enrolment.capture.day,
+                sensor=enrolment.capture.sensor or None,
             )
         )
         connection.execute(
@@ -240,11 +201,11 @@ class Store:
         return Enrolled(subject_id, encounter_id, sequence, created=True)
 
     def _existing(
-        self, connection: sa.Connection, encounter_id: str, subject_id: str, digest: str
+        self, connection: sa.Connection, encounter_id: str, enrolment: Enrolment, digest: str
     ) -> Enrolled | RidgelineError | None:
         """The answer to an encounter id that was seen before, None for a new one."""
         row = connection.execute(
-            sa.select(encounters.c.digest, encounters.c.added, memberships.c.subject_id)
+            sa.select(encounters, memberships.c.subject_id)
             .join(memberships, memberships.c.encounter_id == encounters.c.encounter_id)
             .where(encounters.c.encounter_id == encounter_id)
             .where(encounters.c.removed.is_(None), memberships.c.until.is_(None))
@@ -258,8 +219,11 @@ class Store:
             return _conflict("an encounter of this id was removed; ids are not used again")
         if row.digest != digest:
             return _conflict("an encounter of this id has other prints")
-        if subject_id and row.subject_id != subject_id:
+        if enrolment.subject_id and row.subject_id != enrolment.subject_id:
             return _conflict("an encounter of this id belongs to another subject")
+        known = Capture(row.captured_on, row.sensor or "")
+        if enrolment.capture.over(known) != known.over(enrolment.capture):
+            return _conflict("an encounter of this id was taken on another day or otherwise")
         return Enrolled(row.subject_id, encounter_id, row.added, created=False)
 
     def _subject_key(
@@ -291,7 +255,7 @@ class Store:
         connection.execute(
             encounters.update()
             .where(encounters.c.encounter_id == encounter_id)
-            .values(removed=sequence, payload=None)
+            .values(removed=sequence, payload=None, captured_on=None, sensor=None)
         )
         connection.execute(
             memberships.update()
@@ -368,6 +332,18 @@ class Store:
                 size |= {row[0]: row[1] for row in connection.execute(counted)}
         return {e: SubjectOf(subject, size[subject]) for e, subject in owner.items()}
 
+    def repeated_subjects(self, at: int) -> dict[str, int]:
+        """Subjects with several encounters as of a sequence, and how many each has."""
+        count = sa.func.count()
+        statement = (
+            sa.select(memberships.c.subject_id, count)
+            .where(*_holding(at))
+            .group_by(memberships.c.subject_id)
+            .having(count > 1)
+        )
+        with self.database.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement)}
+
     def subject(self, subject_id: str, at: int) -> list[StoredEncounter]:
         """Encounters of a subject as of a sequence, oldest first.
 
@@ -375,7 +351,7 @@ class Store:
             RidgelineError: SUBJECT_NOT_FOUND.
         """
         statement = (
-            sa.select(encounters, subjects.c.wrapped_key)
+            sa.select(*_SEALED, encounters.c.enrolled_at, *self._capture_columns())
             .join(memberships, memberships.c.encounter_id == encounters.c.encounter_id)
             .join(subjects, subjects.c.subject_id == encounters.c.sealed_for)
             .where(*_holding(at), memberships.c.subject_id == subject_id)
@@ -393,7 +369,12 @@ class Store:
         if known is None:
             raise _no_subject()
         return [
-            StoredEncounter(row.encounter_id, _utc(row.enrolled_at), template)
+            StoredEncounter(
+                row.encounter_id,
+                _utc(row.enrolled_at),
+                template,
+                Capture(row.captured_on, row.sensor or ""),
+            )
             for row in rows
             if (template := self._open(row)) is not None
         ]
@@ -413,7 +394,7 @@ class Store:
         went = sa.and_(sa.literal(after > 0), removed > after, removed <= upto)
         order = sa.case((went, removed), else_=added)
         statement = (
-            sa.select(encounters, subjects.c.wrapped_key)
+            sa.select(*_SEALED, encounters.c.partition, added, removed)
             .join(subjects, subjects.c.subject_id == encounters.c.sealed_for)
             .where(encounters.c.partition.in_(list(partitions)), sa.or_(appeared, went))
             .order_by(order, encounters.c.encounter_id)
@@ -425,7 +406,7 @@ class Store:
                 for row in rows:
                     yield self._change(row, upto)
 
-    def _change(self, row: sa.Row[tuple[object, ...]], upto: int) -> GalleryChange:
+    def _change(self, row: sa.Row[*tuple[Any, ...]], upto: int) -> GalleryChange:
         if row.removed is not None and row.removed <= upto:
             return GalleryChange(row.removed, row.partition, row.encounter_id, None)
         template = self._open(row)
@@ -436,18 +417,34 @@ class Store:
             )
         return GalleryChange(row.added, row.partition, row.encounter_id, template)
 
-    def _open(self, row: sa.Row[tuple[object, ...]]) -> EncounterTemplate | None:
+    def _open(self, row: sa.Row[*tuple[Any, ...]]) -> EncounterTemplate | None:
         """The template of an encounter row; None once it was erased."""
         if row.payload is None or row.wrapped_key is None:
             return None
         key = self._keys.unwrap(row.wrapped_key, row.sealed_for)
-        return decode(unseal(key, row.payload, row.encounter_id))
+        template = decode(unseal(key, row.payload, row.encounter_id))
+        return redescribe(template) if self.redescribed else template
+
+    def _capture_columns(self) -> tuple[sa.ColumnElement[Any], ...]:
+        """Of an encounter; null in a gallery whose schema is older than they are."""
+        if self._facts.schema_version < CAPTURE_SCHEMA:
+            return sa.null().label("captured_on"), sa.null().label("sensor")
+        return encounters.c.captured_on, encounters.c.sensor
 
     def _subject_exists(self, connection: sa.Connection, subject_id: str) -> bool:
         statement = sa.select(subjects.c.subject_id).where(
             subjects.c.subject_id == subject_id, subjects.c.removed.is_(None)
         )
         return connection.execute(statement).first() is not None
+
+
+_SEALED = (
+    encounters.c.encounter_id,
+    encounters.c.sealed_for,
+    encounters.c.payload,
+    subjects.c.wrapped_key,
+)
+"""What an encounter's template is opened from."""
 
 
 def _holding(at: int) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:

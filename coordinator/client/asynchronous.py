@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from types import TracebackType
 from typing import Self, TypeVar
@@ -160,10 +161,18 @@ class AsyncRidgelineClient:
         *,
         subject_id: str = "",
         encounter_id: str = "",
+        captured: datetime.date | None = None,
+        sensor: str = "",
         timeout_s: float | None = None,
     ) -> gallery_pb2.EnrollResponse:
-        """Adds an encounter; without `subject_id` to a new subject."""
-        request = enroll_request(prints, subject_id=subject_id, encounter_id=encounter_id)
+        """Adds an encounter; without `subject_id` to a new subject; see `enroll_request`."""
+        request = enroll_request(
+            prints,
+            subject_id=subject_id,
+            encounter_id=encounter_id,
+            captured=captured,
+            sensor=sensor,
+        )
         with typed_errors():
             return await self._gallery.Enroll(
                 fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import time
 from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
@@ -157,10 +158,18 @@ class RidgelineClient:
         *,
         subject_id: str = "",
         encounter_id: str = "",
+        captured: datetime.date | None = None,
+        sensor: str = "",
         timeout_s: float | None = None,
     ) -> gallery_pb2.EnrollResponse:
-        """Adds an encounter; without `subject_id` to a new subject."""
-        request = enroll_request(prints, subject_id=subject_id, encounter_id=encounter_id)
+        """Adds an encounter; without `subject_id` to a new subject; see `enroll_request`."""
+        request = enroll_request(
+            prints,
+            subject_id=subject_id,
+            encounter_id=encounter_id,
+            captured=captured,
+            sensor=sensor,
+        )
         with _typed_errors():
             return self._gallery.Enroll(
                 fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)

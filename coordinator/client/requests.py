@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import uuid
 from collections.abc import Sequence
 from typing import TypeVar
@@ -55,13 +56,24 @@ def identify_request(
 
 
 def enroll_request(
-    prints: Prints, *, subject_id: str = "", encounter_id: str = ""
+    prints: Prints,
+    *,
+    subject_id: str = "",
+    encounter_id: str = "",
+    captured: datetime.date | None = None,
+    sensor: str = "",
 ) -> gallery_pb2.EnrollRequest:
-    """An enrolment; one without an encounter id gets a new one, so that it can be repeated."""
+    """An enrolment; one without an encounter id gets a new one, so that it can be repeated.
+
+    Args:
+        captured: day of capture, where it is known.
+        sensor: make and model, where they are known.
+    """
     return gallery_pb2.EnrollRequest(
         submission=submission(prints),
         subject_id=subject_id,
         encounter_id=encounter_id or str(uuid.uuid4()),
+        capture=gallery_pb2.Capture(day=captured.isoformat() if captured else "", sensor=sensor),
     )
 
 

@@ -17,7 +17,7 @@ _COMMANDS = {
     "certificates": "Make throw-away certificates and configuration for a first try.",
     "demo": "Show the whole system at work on generated prints.",
     "enroll": "Add transactions, templates or folders of images to the gallery.",
-    "evaluate": "Measure the matcher on a folder of prints.",
+    "evaluate": "Measure the matcher on a folder of prints or on a gallery.",
     "identify": "Search the gallery for whose prints these are.",
     "inspect": "Show what a transaction, template or image holds.",
     "status": "Show the state of the cluster.",

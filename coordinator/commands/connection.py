@@ -79,6 +79,30 @@ def connected_for_a_purpose(command: Callable[..., Result]) -> Callable[..., Res
     return _configured(command, {"connection": _CONNECTION, "purpose": _PURPOSE})
 
 
+def for_a_purpose(command: Callable[..., Result]) -> Callable[..., Result]:
+    """The options of the purpose alone; the command gets `purpose`, a `PurposeConfig`."""
+
+    @functools.wraps(command)
+    def wrapped(**options: Any) -> Result:
+        stated = {name: options.pop(name) or "" for name in _PURPOSE}
+        return command(purpose=PurposeConfig(**stated), **options)
+
+    return _with_options(wrapped, _PURPOSE)
+
+
+def server_config(command: Callable[..., Result]) -> Callable[..., Result]:
+    """The option of commands that open the coordinator's own settings; they get `config_file`."""
+    return click.option(
+        "--config",
+        "config_file",
+        required=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        envvar="RIDGELINE_SERVER_CONFIG",
+        show_envvar=True,
+        help="Settings of the coordinator and its cluster, TOML.",
+    )(command)
+
+
 def _configured(
     command: Callable[..., Result], tables: dict[str, dict[str, tuple[Any, str]]]
 ) -> Callable[..., Result]:
@@ -91,13 +115,9 @@ def _configured(
         }
         return command(config=read_config(config_file, given), **options)
 
+    configured: Callable[..., Result] = wrapped
     for names in reversed(tables.values()):
-        for name, (kind, text) in reversed(names.items()):
-            flag = "--" + name.removesuffix("_s").replace("_", "-")
-            option = click.option(
-                flag, name, type=kind, help=text, envvar=_variable(name), show_envvar=True
-            )
-            wrapped = option(wrapped)
+        configured = _with_options(configured, names)
     return click.option(
         "--config",
         "config_file",
@@ -105,7 +125,19 @@ def _configured(
         envvar="RIDGELINE_CONFIG",
         show_envvar=True,
         help="File with settings, TOML.",
-    )(wrapped)
+    )(configured)
+
+
+def _with_options(
+    command: Callable[..., Result], names: dict[str, tuple[Any, str]]
+) -> Callable[..., Result]:
+    for name, (kind, text) in reversed(names.items()):
+        flag = "--" + name.removesuffix("_s").replace("_", "-")
+        option = click.option(
+            flag, name, type=kind, help=text, envvar=variable(name), show_envvar=True
+        )
+        command = option(command)
+    return command
 
 
 def read_config(file: Path | None, given: dict[str, Any]) -> CommandConfig:
@@ -126,7 +158,8 @@ def read_config(file: Path | None, given: dict[str, Any]) -> CommandConfig:
         raise RidgelineError(error.code, hint, field=error.field) from error
 
 
-def _variable(name: str) -> str:
+def variable(name: str) -> str:
+    """Environment variable of a setting."""
     return f"RIDGELINE_{name.upper()}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,16 @@ _HOPELESS = frozenset({ErrorCode.UNREACHABLE, ErrorCode.UNAUTHENTICATED, ErrorCo
     help="How images were taken.",
 )
 @click.option(
+    "--captured",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Day on which all of them were taken; transactions state their own.",
+)
+@click.option(
+    "--sensor",
+    default="",
+    help="Make and model that all were taken with; transactions state their own.",
+)
+@click.option(
     "--at-once",
     type=click.IntRange(1, 64),
     default=4,
@@ -47,6 +58,8 @@ def command(
     subject: str,
     dpi: float | None,
     impression: str,
+    captured: datetime.datetime | None,
+    sensor: str,
     at_once: int,
     as_json: bool,
     config: CommandConfig,
@@ -62,12 +75,13 @@ def command(
     encounters = find_encounters(paths, options)
     if subject and len({e.subject for e in encounters}) > 1:
         raise click.UsageError("--subject is for the prints of one person")
+    day = captured.date() if captured else None
     enrolled: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     with RidgelineClient(config.connection) as client:
 
         def enroll(encounter: Encounter) -> tuple[Encounter, dict[str, Any] | RidgelineError]:
-            return encounter, _enroll(client, encounter, subject)
+            return encounter, _enroll(client, encounter, subject, day, sensor)
 
         results = as_done(enroll, encounters, at_once=at_once)
         for encounter, result in bars()(results, description="Enrolling", total=len(encounters)):
@@ -84,12 +98,20 @@ def command(
 
 
 def _enroll(
-    client: RidgelineClient, encounter: Encounter, subject: str
+    client: RidgelineClient,
+    encounter: Encounter,
+    subject: str,
+    captured: datetime.date | None,
+    sensor: str,
 ) -> dict[str, Any] | RidgelineError:
     try:
         prints, encounter_id = encounter.read()
         answer = client.enroll(
-            prints, subject_id=subject or encounter.subject, encounter_id=encounter_id
+            prints,
+            subject_id=subject or encounter.subject,
+            encounter_id=encounter_id,
+            captured=captured,
+            sensor=sensor,
         )
     except RidgelineError as error:
         if error.code in _HOPELESS:

@@ -10,18 +10,21 @@ from typing import Any
 import click
 from rich.console import Console
 
-from coordinator.commands.output import bars, out, print_json
-from coordinator.commands.tables import table
+from coordinator.commands.evaluate_operational import operational
+from coordinator.commands.output import bars, json_file_option, plot_option, write_report
+from coordinator.commands.tables import percent, table
 from coordinator.evaluate.extractions import ExtractionCache
-from coordinator.messages import to_json
-from coordinator.paths import cache_directory, write_whole
+from coordinator.paths import cache_directory
 
 Report = dict[str, Any]
 
 
 @click.group("evaluate")
 def command() -> None:
-    """Measure the matcher on a folder of prints."""
+    """Measure the matcher on a folder of prints or on a gallery."""
+
+
+command.add_command(operational)
 
 
 def _set_options(evaluate: Callable[..., None]) -> Callable[..., None]:
@@ -38,12 +41,7 @@ def _set_options(evaluate: Callable[..., None]) -> Callable[..., None]:
             type=click.Path(file_okay=False, path_type=Path),
             help="Folder for extracted minutiae; by default in the user's cache folder.",
         ),
-        click.option(
-            "--json",
-            "json_file",
-            type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
-            help="File for the result; - is standard output.",
-        ),
+        json_file_option,
         click.option("--dpi", type=float, help="Resolution; overrides what the files state."),
         click.option(
             "--dataset",
@@ -58,11 +56,7 @@ def _set_options(evaluate: Callable[..., None]) -> Callable[..., None]:
 
 @command.command("verification")
 @_set_options
-@click.option(
-    "--plot",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="File for the DET curve, such as det.png or det.svg.",
-)
+@plot_option
 def verification(
     dataset: Path,
     dpi: float | None,
@@ -75,15 +69,15 @@ def verification(
     Genuine are all pairs of prints of one finger, impostor all pairs of prints of two. A print
     that fails to extract scores lowest in all its pairs.
     """
-    from coordinator.evaluate.plots import check_plot_file, plot_det
+    from coordinator.evaluate.plots import check_plot_file, plot_det, verification_title
     from coordinator.evaluate.verification import evaluate_verification
 
     if plot is not None:
         check_plot_file(plot)
     result = evaluate_verification(dataset, resolution_ppi=dpi, cache=cache, track=bars())
     if plot is not None:
-        plot_det(result.counts, result.report, plot)
-    _write(result.report, json_file, _show_verification)
+        plot_det(result.counts, verification_title(result.report), plot)
+    write_report(result.report, json_file, _show_verification)
 
 
 @command.command("identification")
@@ -112,17 +106,7 @@ def identification(
     report = evaluate_identification(
         dataset, resolution_ppi=dpi, background=background, cache=cache, track=bars()
     )
-    _write(report, json_file, _show_identification)
-
-
-def _write(report: Report, json_file: Path | None, show: Callable[[Console, Report], None]) -> None:
-    if json_file is None:
-        show(out(), report)
-    elif str(json_file) == "-":
-        print_json(report)
-    else:
-        write_whole(json_file, to_json(report).encode())
-        show(out(), report)
+    write_report(report, json_file, _show_identification)
 
 
 def _show_verification(console: Console, report: Report) -> None:
@@ -134,13 +118,13 @@ def _show_verification(console: Console, report: Report) -> None:
     intervals = report["intervals"]
     first = report["first_impression_impostors"]
     rows = [
-        ("EER", _percent(report["eer"]), _interval(intervals["eer"]), _percent(first["eer"])),
+        ("EER", percent(report["eer"]), _interval(intervals["eer"]), percent(first["eer"])),
         *(
             (
                 f"FNMR at FMR {100 * float(fmr):g} %",
-                _percent(rate),
+                percent(rate),
                 _interval(intervals["fnmr_at_fmr"][fmr]),
-                _percent(first["fnmr_at_fmr"][fmr]),
+                percent(first["fnmr_at_fmr"][fmr]),
             )
             for fmr, rate in report["fnmr_at_fmr"].items()
         ),
@@ -167,9 +151,9 @@ def _show_identification(console: Console, report: Report) -> None:
     seconds = report["search_seconds"]
     rows = [
         ("Mate at rank 1", f"{report['rank1_count']} of {report['mated_probes']}"),
-        ("", f"{_percent(report['rank1'])} ({100 * low:.1f} to {100 * high:.1f} %)"),
+        ("", f"{percent(report['rank1'])} ({100 * low:.1f} to {100 * high:.1f} %)"),
         *(
-            (f"FNIR at FPIR {100 * float(fpir):g} %", _percent(rate))
+            (f"FNIR at FPIR {100 * float(fpir):g} %", percent(rate))
             for fpir, rate in report["fnir_at_fpir"].items()
         ),
         ("Outcomes, person enrolled", _counts(report["outcomes"]["mated"])),
@@ -180,10 +164,6 @@ def _show_identification(console: Console, report: Report) -> None:
     ]
     console.print(table("", ("", ""), rows))
     console.print(f"interval: {report['rank1_interval_method']}", soft_wrap=True)
-
-
-def _percent(rate: float | None) -> str:
-    return "not resolvable" if rate is None else f"{100 * rate:.2f} %"
 
 
 def _interval(bounds: tuple[float, float] | None) -> str:

@@ -92,6 +92,11 @@ def remarks(answer: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def percent(rate: float | None) -> str:
+    """A rate, or that there is too little to tell it."""
+    return "not resolvable" if rate is None else f"{100 * rate:.2f} %"
+
+
 def score(candidate: Mapping[str, Any]) -> str:
     """A score; the star says that it lies beyond the calibration's evidence."""
     return f"{candidate['score']:.1f}{'*' if candidate['extrapolated'] else ' '}"

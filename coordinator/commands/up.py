@@ -10,20 +10,13 @@ from typing import Any
 
 import click
 
+from coordinator.commands.connection import server_config
 from coordinator.commands.output import json_flag
 from coordinator.node import load_config, serve
 
 
 @click.command("up")
-@click.option(
-    "--config",
-    "config_file",
-    required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    envvar="RIDGELINE_SERVER_CONFIG",
-    show_envvar=True,
-    help="Settings of the coordinator and its cluster, TOML.",
-)
+@server_config
 @click.option("--address", help="To listen on, HOST:PORT; port 0 takes a free one.")
 @click.option("--store-url", help="SQLAlchemy URL of the gallery.")
 @click.option("--executor", type=click.Choice(["ray", "inprocess"]), help="What runs the work.")

@@ -1,4 +1,4 @@
-"""Intervals by resampling fingers: prints of one finger are not independent."""
+"""Intervals by resampling fingers or subjects: prints of one finger are not independent."""
 
 from __future__ import annotations
 
@@ -45,6 +45,16 @@ def resampled_errors(
         if of_genuine.any() and of_impostor.any():
             made += 1
             yield count_errors(genuine, impostor, of_genuine, of_impostor)
+
+
+def resampled_subjects(
+    subjects: int, *, replicates: int = REPLICATES, seed: int = SEED
+) -> Iterator[NDArray[np.intp]]:
+    """Draws of subjects with replacement (B. Efron, "Bootstrap methods: another look at the
+    jackknife", Annals of Statistics 7, 1979): the number of each one drawn, (subjects,)."""
+    rng = np.random.default_rng(seed)
+    for _ in range(replicates):
+        yield rng.integers(subjects, size=subjects)
 
 
 def finger_numbers(fingers: Sequence[str]) -> NDArray[np.intp]:

@@ -6,7 +6,6 @@ import asyncio
 import math
 import os
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,33 +17,22 @@ from numpy.typing import NDArray
 
 from cluster.config import ClusterConfig
 from cluster.executors.inprocess import InProcessExecutor
-from cluster.executors.interface import GallerySearch
 from cluster.store import Enrolment, FileKeyProvider, Store
 from coordinator.evaluate.background import SEED, generate_background
 from coordinator.evaluate.dataset import Scan, read_dataset
 from coordinator.evaluate.extractions import ExtractionCache, extract_all
 from coordinator.evaluate.metrics import binomial_interval, fnir_at_fpir
+from coordinator.evaluate.searches import FPIRS, Found, HeldOut, search_gallery
 from coordinator.gallery import GROUP_MAX, Gallery
 from coordinator.progress import Track
-from coordinator.search.decide import Outcome, candidates, outcome
-from coordinator.search.merge import SubjectHit, rank_subjects
-from coordinator.search.plan import partition_limit
 from workers.biometrics.extraction import extraction_version
 from workers.biometrics.model import FingerPosition, FingerSample, Impression, Minutiae
 from workers.biometrics.quality import QualityGate
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.descriptor import describe_encounter
-from workers.matching.parameters import PARAMETERS, parameters_hash
-from workers.matching.probe import prepare_probe
+from workers.matching.parameters import parameters_hash
 from workers.matching.template import EncounterTemplate
 
-FPIRS = ("0.01", "0.001")
-"""False positive identification rates at which FNIR is reported; keys of the result."""
-
-CANDIDATES = 20
-"""Returned at most; a mate further down counts as not found."""
-
-SEARCH_TIMEOUT_S = 120.0
 _QUANTILES = (0, 5, 25, 50, 75, 95, 100)
 
 
@@ -61,24 +49,6 @@ class People:
     enrolled: Mapping[str, EncounterTemplate]
     probes: Mapping[tuple[str, int], EncounterTemplate]
     failed: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One search.
-
-    Attributes:
-        ranked: subjects, best first.
-        seconds: from the described probe to the ranked subjects.
-    """
-
-    ranked: list[SubjectHit]
-    seconds: float
-
-    def outcome(self) -> Outcome:
-        """What a client would have been told."""
-        thresholds = PARAMETERS.thresholds
-        return outcome(candidates(self.ranked, thresholds, CANDIDATES), thresholds)
 
 
 def evaluate_identification(
@@ -181,7 +151,7 @@ async def _search_all(
     folder: Path,
     track: Track,
 ) -> tuple[list[Found], list[Found]]:
-    """Searches every probe with its person enrolled, then with its person removed."""
+    """Searches every probe with its person enrolled, then with its person left out."""
     keys = FileKeyProvider(folder / "master.key")
     store = Store.open(f"sqlite:///{folder / 'gallery.db'}", keys)
     executor = InProcessExecutor(config, store)
@@ -191,25 +161,20 @@ async def _search_all(
         _enroll(store, everybody, track)
         await executor.start()
         gallery = Gallery(store)
+        sequence = store.sequence()
         first = next(iter(people.enrolled.values()))
-        await _search(executor, gallery, first)  # loads what is loaded once
-        mated = []
+        await search_gallery(executor, gallery, first, sequence)  # loads what is loaded once
         probes = list(people.probes.items())
+        mated, nonmated = [], []
         for _, probe in track(probes, description="Searching, person enrolled", total=len(probes)):
-            mated.append(await _search(executor, gallery, probe))
-        nonmated: dict[tuple[str, int], Found] = {}
-        left_out = ""
-        for key, probe in track(
+            mated.append(await search_gallery(executor, gallery, probe, sequence))
+        for (person, _), probe in track(
             probes, description="Searching, person left out", total=len(probes)
         ):
-            if key[0] != left_out:
-                if left_out:
-                    store.enroll([Enrolment(people.enrolled[left_out], f"{left_out}-again")])
-                left_out = key[0]
-                store.remove_subject(left_out)
-            nonmated[key] = await _search(executor, gallery, probe)
+            left_out = HeldOut(person, frozenset({f"{person}-1"}), whole_subject=True)
+            nonmated.append(await search_gallery(executor, gallery, probe, sequence, left_out))
         await gallery.close()
-        return mated, list(nonmated.values())
+        return mated, nonmated
     finally:
         await executor.stop()
         store.close()
@@ -223,40 +188,11 @@ def _enroll(store: Store, everybody: Sequence[Enrolment], track: Track) -> None:
                 raise result
 
 
-async def _search(
-    executor: InProcessExecutor, gallery: Gallery, template: EncounterTemplate
-) -> Found:
-    """One search on the product's own way; all ranked subjects, also those below thresholds."""
-    if not template.fingers:
-        return Found([], 0.0)
-    started = time.perf_counter()
-    sequence = await gallery.sequence()
-    answer = await executor.search(
-        GallerySearch(
-            search_id="evaluate",
-            probe=await asyncio.to_thread(prepare_probe, template),
-            sequence=sequence,
-            limit=partition_limit(CANDIDATES),
-            exhaustive=False,
-            timeout_s=SEARCH_TIMEOUT_S,
-        )
-    )
-    if answer.unsearched:
-        raise RidgelineError(ErrorCode.COVERAGE_TOO_LOW, "a partition was not searched")
-    hits = [hit for partition in answer.partitions for hit in partition.hits]
-    owners = await gallery.owners([hit.encounter_id for hit in hits], sequence)
-    _, subjects = await gallery.subject_counts([], sequence)
-    ranked = rank_subjects(hits, owners, gallery_subjects=subjects)
-    return Found(ranked[:CANDIDATES], time.perf_counter() - started)
-
-
 def _rates(people: People, mated: Sequence[Found], nonmated: Sequence[Found]) -> dict[str, Any]:
     persons = [person for person, _ in people.probes]
-    mates = np.array([_score_of(f, p) for f, p in zip(mated, persons, strict=True)])
+    mates = np.array([f.score_of(p) for f, p in zip(mated, persons, strict=True)])
     strangers = np.array([f.ranked[0].score if f.ranked else -math.inf for f in nonmated])
-    first = sum(
-        bool(f.ranked) and f.ranked[0].subject_id == p for f, p in zip(mated, persons, strict=True)
-    )
+    first = sum(f.rank_of(p) == 1 for f, p in zip(mated, persons, strict=True))
     # A search without a usable finger was not run.
     seconds = [f.seconds for f in (*mated, *nonmated) if f.seconds > 0.0]
     p50, p95 = np.percentile(seconds, [50, 95])
@@ -279,10 +215,6 @@ def _rates(people: People, mated: Sequence[Found], nonmated: Sequence[Found]) ->
         "outcomes": {"mated": _outcomes(mated), "nonmated": _outcomes(nonmated)},
         "search_seconds": {"p50": float(p50), "p95": float(p95)},
     }
-
-
-def _score_of(found: Found, person: str) -> float:
-    return next((hit.score for hit in found.ranked if hit.subject_id == person), -math.inf)
 
 
 def _fused_of(found: Found, person: str) -> float:

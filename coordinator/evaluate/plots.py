@@ -24,8 +24,15 @@ def check_plot_file(path: Path) -> None:
         )
 
 
-def plot_det(counts: ErrorCounts, report: dict[str, Any], path: Path) -> None:
-    """Draws FNMR against FMR on logarithmic axes.
+def plot_det(
+    counts: ErrorCounts,
+    title: str,
+    path: Path,
+    *,
+    accepted: str = "False match rate",
+    lost: str = "False non-match rate",
+) -> None:
+    """Draws the rate of errors of one kind against that of the other on logarithmic axes.
 
     Zero has no place on them: the curve ends at half an error, below the dotted lines of one.
     """
@@ -41,20 +48,18 @@ def plot_det(counts: ErrorCounts, report: dict[str, Any], path: Path) -> None:
         axes.axvline(one_accepted, color="0.6", linestyle=":", linewidth=0.8)
         axes.axhline(one_lost, color="0.6", linestyle=":", linewidth=0.8)
         axes.set(
-            xscale="log",
-            yscale="log",
-            xlim=(low, 1),
-            ylim=(low, 1),
-            xlabel="False match rate",
-            ylabel="False non-match rate",
+            xscale="log", yscale="log", xlim=(low, 1), ylim=(low, 1), xlabel=accepted, ylabel=lost
         )
-        axes.set_title(
-            f"{report['dataset']}: {report['genuine']:,} genuine, {report['impostor']:,} impostor "
-            f"pairs\nEER {100 * report['eer']:.2f} %, "
-            f"{report['failures_to_extract']} failures to extract",
-            fontsize=10,
-            loc="left",
-        )
+        axes.set_title(title, fontsize=10, loc="left")
         axes.grid(visible=True, which="major", color="0.93")
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=160)
+
+
+def verification_title(report: dict[str, Any]) -> str:
+    """What a verification's curve is of."""
+    return (
+        f"{report['dataset']}: {report['genuine']:,} genuine, {report['impostor']:,} impostor "
+        f"pairs\nEER {100 * report['eer']:.2f} %, "
+        f"{report['failures_to_extract']} failures to extract"
+    )

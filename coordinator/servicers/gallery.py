@@ -108,6 +108,7 @@ class GalleryServicer(gallery_pb2_grpc.GalleryServiceServicer):
         record = call.record
         record.subject_id = convert.identifier(request.subject_id, "subject_id")
         record.encounter_id = convert.identifier(request.encounter_id, "encounter_id")
+        capture = convert.read_capture(request.capture)
         submission, origin = await asyncio.to_thread(
             convert.read_submission, request.submission, StatedOrigin("", "")
         )
@@ -116,7 +117,12 @@ class GalleryServicer(gallery_pb2_grpc.GalleryServiceServicer):
         prepared = await self._searcher.prepare(submission, call.remaining_s)
         _require_fingers(prepared)
         enrolled = await self._gallery.enroll(
-            Enrolment(prepared.template, record.subject_id, record.encounter_id)
+            Enrolment(
+                prepared.template,
+                record.subject_id,
+                record.encounter_id,
+                capture.over(submission.capture),
+            )
         )
         record.subject_id, record.encounter_id = enrolled.subject_id, enrolled.encounter_id
         record.sequence = enrolled.sequence
@@ -152,6 +158,7 @@ class GalleryServicer(gallery_pb2_grpc.GalleryServiceServicer):
                     enrolled_at=enrolled_at,
                     fingers=convert.summaries(encounter.template.fingers, {}),
                     missing=convert.missing_fingers(encounter.template.missing),
+                    capture=convert.capture_message(encounter.capture),
                 )
             )
         return response

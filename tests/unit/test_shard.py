@@ -162,6 +162,24 @@ def test_a_sequence_not_reached_is_refused() -> None:
     assert caught.value.code is ErrorCode.SEQUENCE_UNAVAILABLE
 
 
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sets(st.integers(0, PERSONS - 1)), st.integers(0, PERSONS))
+def test_hidden_encounters_are_as_if_they_had_never_been(hidden: set[int], in_delta: int) -> None:
+    """Whether they lie in the base or in the delta; left out before the cuts."""
+    everybody = [("enroll", person) for person in range(PERSONS)]
+    shard = make_full(History(everybody[: PERSONS - in_delta]), PERSONS - in_delta)
+    shard._source = History(everybody)
+    probe = prepare_probe(encounter(3, session=1))
+    names = frozenset(f"e{person}" for person in hidden) | {"nobody"}
+    answer = shard.search(request(probe, PERSONS, exhaustive=False, hidden=names))
+    others = History([event for event in everybody if event[1] not in hidden])
+    alone = make_full(others, others.sequence())
+    asked = request(probe, others.sequence(), exhaustive=False)
+    # A shard that has seen no sequence at all cannot be asked for one.
+    expected = alone.search(asked).partitions if others.events else ()
+    assert [p for p in answer.partitions if p.screened] == [p for p in expected if p.screened]
+
+
 def test_partitions_answer_alone_as_together() -> None:
     history = History([("enroll", p) for p in range(PERSONS)])
     probe = prepare_probe(encounter(3, session=1))

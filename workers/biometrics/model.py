@@ -9,6 +9,7 @@ pixels. A ridge ending points into its ridge, a bifurcation into its valley, as 
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
@@ -219,12 +220,37 @@ class UnusedPrint:
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """When and with what prints were taken, as far as it is known.
+
+    Attributes:
+        day: of capture; None where it is not known.
+        sensor: make and model, `SENSOR_MAX_CHARACTERS` at most; empty where it is not known.
+            It names a kind of device, not one device.
+    """
+
+    day: datetime.date | None = None
+    sensor: str = ""
+
+    def over(self, other: Capture) -> Capture:
+        """This, and from `other` what this leaves open."""
+        return Capture(self.day or other.day, self.sensor or other.sensor)
+
+
+SENSOR_MAX_CHARACTERS = 128
+"""Longest `Capture.sensor`."""
+
+UNKNOWN_CAPTURE = Capture()
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """What a caller submitted: prints of one person on one occasion, and what was set aside."""
 
     prints: tuple[Print, ...]
     missing: tuple[MissingFinger, ...] = ()
     unused: tuple[UnusedPrint, ...] = ()
+    capture: Capture = UNKNOWN_CAPTURE
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,33 @@ def describe_finger(sample: FingerSample) -> FingerTemplate:
     )
 
 
+def redescribe(template: EncounterTemplate) -> EncounterTemplate:
+    """The same fingers under this release's parameters.
+
+    Near to what enrolling the prints anew would give, not the same: stored minutiae are whole
+    pixels, and of a print with more than `minutiae_max` only the best are there.
+    """
+    fingers = [
+        FingerSample(finger.position, finger.impression, _minutiae(finger), finger.nfiq2, "")
+        for finger in template.fingers
+    ]
+    return describe_encounter(fingers, template.missing)
+
+
+def _minutiae(finger: FingerTemplate) -> Minutiae:
+    """A stored finger's minutiae; of its image's size no more is known than they reach."""
+    turns = finger.angle.astype(np.float64) / ANGLE_UNITS
+    return Minutiae(
+        x=finger.x.astype(np.float32),
+        y=finger.y.astype(np.float32),
+        angle=(turns * 2.0 * np.pi).astype(np.float32),
+        kind=finger.kind,
+        quality=finger.quality,
+        width=int(finger.x.max(initial=0)) + 1,
+        height=int(finger.y.max(initial=0)) + 1,
+    )
+
+
 def describe_minutiae(minutiae: Minutiae) -> NDArray[np.int8]:
     """Descriptors of every minutia, int8 (n, 64), length about 127; all 0 where no neighbour."""
     return project(cylinders(minutiae), *_projection())

@@ -26,37 +26,39 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from protos.ridgeline.v1 import types_pb2 as protos_dot_ridgeline_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!protos/ridgeline/v1/gallery.proto\x12\x0cridgeline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fprotos/ridgeline/v1/types.proto\"g\n\rEnrollRequest\x12,\n\nsubmission\x18\x01 \x01(\x0b\x32\x18.ridgeline.v1.Submission\x12\x12\n\nsubject_id\x18\x02 \x01(\t\x12\x14\n\x0c\x65ncounter_id\x18\x03 \x01(\t\"\xa6\x02\n\x0e\x45nrollResponse\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x14\n\x0c\x65ncounter_id\x18\x02 \x01(\t\x12\x18\n\x10gallery_sequence\x18\x03 \x01(\x04\x12\x0f\n\x07\x63reated\x18\x04 \x01(\x08\x12,\n\x07\x66ingers\x18\x05 \x03(\x0b\x32\x1b.ridgeline.v1.FingerSummary\x12)\n\x06unused\x18\x06 \x03(\x0b\x32\x19.ridgeline.v1.UnusedPrint\x12,\n\x07missing\x18\x07 \x03(\x0b\x32\x1b.ridgeline.v1.MissingFinger\x12\x38\n\x11sequence_warnings\x18\x08 \x03(\x0b\x32\x1d.ridgeline.v1.SequenceWarning\"C\n\x13\x45nrollStreamRequest\x12,\n\x07request\x18\x01 \x01(\x0b\x32\x1b.ridgeline.v1.EnrollRequest\"L\n\rEnrollFailure\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\"\x93\x01\n\x14\x45nrollStreamResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x04\x12\x11\n\tunchanged\x18\x02 \x01(\x04\x12-\n\x08\x66\x61ilures\x18\x03 \x03(\x0b\x32\x1b.ridgeline.v1.EnrollFailure\x12\x18\n\x10gallery_sequence\x18\x04 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x04\"O\n\x11GetSubjectRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12&\n\x07purpose\x18\x02 \x01(\x0b\x32\x15.ridgeline.v1.Purpose\"\xae\x01\n\tEncounter\x12\x14\n\x0c\x65ncounter_id\x18\x01 \x01(\t\x12/\n\x0b\x65nrolled_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x07\x66ingers\x18\x03 \x03(\x0b\x32\x1b.ridgeline.v1.FingerSummary\x12,\n\x07missing\x18\x04 \x03(\x0b\x32\x1b.ridgeline.v1.MissingFinger\"o\n\x12GetSubjectResponse\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12+\n\nencounters\x18\x02 \x03(\x0b\x32\x17.ridgeline.v1.Encounter\x12\x18\n\x10gallery_sequence\x18\x03 \x01(\x04\">\n\x16RemoveEncounterRequest\x12\x14\n\x0c\x65ncounter_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"3\n\x17RemoveEncounterResponse\x12\x18\n\x10gallery_sequence\x18\x01 \x01(\x04\":\n\x14RemoveSubjectRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"M\n\x15RemoveSubjectResponse\x12\x18\n\x10gallery_sequence\x18\x01 \x01(\x04\x12\x1a\n\x12\x65ncounters_removed\x18\x02 \x01(\r2\xb9\x03\n\x0eGalleryService\x12\x43\n\x06\x45nroll\x12\x1b.ridgeline.v1.EnrollRequest\x1a\x1c.ridgeline.v1.EnrollResponse\x12W\n\x0c\x45nrollStream\x12!.ridgeline.v1.EnrollStreamRequest\x1a\".ridgeline.v1.EnrollStreamResponse(\x01\x12O\n\nGetSubject\x12\x1f.ridgeline.v1.GetSubjectRequest\x1a .ridgeline.v1.GetSubjectResponse\x12^\n\x0fRemoveEncounter\x12$.ridgeline.v1.RemoveEncounterRequest\x1a%.ridgeline.v1.RemoveEncounterResponse\x12X\n\rRemoveSubject\x12\".ridgeline.v1.RemoveSubjectRequest\x1a#.ridgeline.v1.RemoveSubjectResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!protos/ridgeline/v1/gallery.proto\x12\x0cridgeline.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fprotos/ridgeline/v1/types.proto\"&\n\x07\x43\x61pture\x12\x0b\n\x03\x64\x61y\x18\x01 \x01(\t\x12\x0e\n\x06sensor\x18\x02 \x01(\t\"\x8f\x01\n\rEnrollRequest\x12,\n\nsubmission\x18\x01 \x01(\x0b\x32\x18.ridgeline.v1.Submission\x12\x12\n\nsubject_id\x18\x02 \x01(\t\x12\x14\n\x0c\x65ncounter_id\x18\x03 \x01(\t\x12&\n\x07\x63\x61pture\x18\x04 \x01(\x0b\x32\x15.ridgeline.v1.Capture\"\xa6\x02\n\x0e\x45nrollResponse\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x14\n\x0c\x65ncounter_id\x18\x02 \x01(\t\x12\x18\n\x10gallery_sequence\x18\x03 \x01(\x04\x12\x0f\n\x07\x63reated\x18\x04 \x01(\x08\x12,\n\x07\x66ingers\x18\x05 \x03(\x0b\x32\x1b.ridgeline.v1.FingerSummary\x12)\n\x06unused\x18\x06 \x03(\x0b\x32\x19.ridgeline.v1.UnusedPrint\x12,\n\x07missing\x18\x07 \x03(\x0b\x32\x1b.ridgeline.v1.MissingFinger\x12\x38\n\x11sequence_warnings\x18\x08 \x03(\x0b\x32\x1d.ridgeline.v1.SequenceWarning\"C\n\x13\x45nrollStreamRequest\x12,\n\x07request\x18\x01 \x01(\x0b\x32\x1b.ridgeline.v1.EnrollRequest\"L\n\rEnrollFailure\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\r\n\x05\x66ield\x18\x04 \x01(\t\"\x93\x01\n\x14\x45nrollStreamResponse\x12\x0f\n\x07\x63reated\x18\x01 \x01(\x04\x12\x11\n\tunchanged\x18\x02 \x01(\x04\x12-\n\x08\x66\x61ilures\x18\x03 \x03(\x0b\x32\x1b.ridgeline.v1.EnrollFailure\x12\x18\n\x10gallery_sequence\x18\x04 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x04\"O\n\x11GetSubjectRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12&\n\x07purpose\x18\x02 \x01(\x0b\x32\x15.ridgeline.v1.Purpose\"\xd6\x01\n\tEncounter\x12\x14\n\x0c\x65ncounter_id\x18\x01 \x01(\t\x12/\n\x0b\x65nrolled_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x07\x66ingers\x18\x03 \x03(\x0b\x32\x1b.ridgeline.v1.FingerSummary\x12,\n\x07missing\x18\x04 \x03(\x0b\x32\x1b.ridgeline.v1.MissingFinger\x12&\n\x07\x63\x61pture\x18\x05 \x01(\x0b\x32\x15.ridgeline.v1.Capture\"o\n\x12GetSubjectResponse\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12+\n\nencounters\x18\x02 \x03(\x0b\x32\x17.ridgeline.v1.Encounter\x12\x18\n\x10gallery_sequence\x18\x03 \x01(\x04\">\n\x16RemoveEncounterRequest\x12\x14\n\x0c\x65ncounter_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"3\n\x17RemoveEncounterResponse\x12\x18\n\x10gallery_sequence\x18\x01 \x01(\x04\":\n\x14RemoveSubjectRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"M\n\x15RemoveSubjectResponse\x12\x18\n\x10gallery_sequence\x18\x01 \x01(\x04\x12\x1a\n\x12\x65ncounters_removed\x18\x02 \x01(\r2\xb9\x03\n\x0eGalleryService\x12\x43\n\x06\x45nroll\x12\x1b.ridgeline.v1.EnrollRequest\x1a\x1c.ridgeline.v1.EnrollResponse\x12W\n\x0c\x45nrollStream\x12!.ridgeline.v1.EnrollStreamRequest\x1a\".ridgeline.v1.EnrollStreamResponse(\x01\x12O\n\nGetSubject\x12\x1f.ridgeline.v1.GetSubjectRequest\x1a .ridgeline.v1.GetSubjectResponse\x12^\n\x0fRemoveEncounter\x12$.ridgeline.v1.RemoveEncounterRequest\x1a%.ridgeline.v1.RemoveEncounterResponse\x12X\n\rRemoveSubject\x12\".ridgeline.v1.RemoveSubjectRequest\x1a#.ridgeline.v1.RemoveSubjectResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.ridgeline.v1.gallery_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ENROLLREQUEST']._serialized_start=117
-  _globals['_ENROLLREQUEST']._serialized_end=220
-  _globals['_ENROLLRESPONSE']._serialized_start=223
-  _globals['_ENROLLRESPONSE']._serialized_end=517
-  _globals['_ENROLLSTREAMREQUEST']._serialized_start=519
-  _globals['_ENROLLSTREAMREQUEST']._serialized_end=586
-  _globals['_ENROLLFAILURE']._serialized_start=588
-  _globals['_ENROLLFAILURE']._serialized_end=664
-  _globals['_ENROLLSTREAMRESPONSE']._serialized_start=667
-  _globals['_ENROLLSTREAMRESPONSE']._serialized_end=814
-  _globals['_GETSUBJECTREQUEST']._serialized_start=816
-  _globals['_GETSUBJECTREQUEST']._serialized_end=895
-  _globals['_ENCOUNTER']._serialized_start=898
-  _globals['_ENCOUNTER']._serialized_end=1072
-  _globals['_GETSUBJECTRESPONSE']._serialized_start=1074
-  _globals['_GETSUBJECTRESPONSE']._serialized_end=1185
-  _globals['_REMOVEENCOUNTERREQUEST']._serialized_start=1187
-  _globals['_REMOVEENCOUNTERREQUEST']._serialized_end=1249
-  _globals['_REMOVEENCOUNTERRESPONSE']._serialized_start=1251
-  _globals['_REMOVEENCOUNTERRESPONSE']._serialized_end=1302
-  _globals['_REMOVESUBJECTREQUEST']._serialized_start=1304
-  _globals['_REMOVESUBJECTREQUEST']._serialized_end=1362
-  _globals['_REMOVESUBJECTRESPONSE']._serialized_start=1364
-  _globals['_REMOVESUBJECTRESPONSE']._serialized_end=1441
-  _globals['_GALLERYSERVICE']._serialized_start=1444
-  _globals['_GALLERYSERVICE']._serialized_end=1885
+  _globals['_CAPTURE']._serialized_start=117
+  _globals['_CAPTURE']._serialized_end=155
+  _globals['_ENROLLREQUEST']._serialized_start=158
+  _globals['_ENROLLREQUEST']._serialized_end=301
+  _globals['_ENROLLRESPONSE']._serialized_start=304
+  _globals['_ENROLLRESPONSE']._serialized_end=598
+  _globals['_ENROLLSTREAMREQUEST']._serialized_start=600
+  _globals['_ENROLLSTREAMREQUEST']._serialized_end=667
+  _globals['_ENROLLFAILURE']._serialized_start=669
+  _globals['_ENROLLFAILURE']._serialized_end=745
+  _globals['_ENROLLSTREAMRESPONSE']._serialized_start=748
+  _globals['_ENROLLSTREAMRESPONSE']._serialized_end=895
+  _globals['_GETSUBJECTREQUEST']._serialized_start=897
+  _globals['_GETSUBJECTREQUEST']._serialized_end=976
+  _globals['_ENCOUNTER']._serialized_start=979
+  _globals['_ENCOUNTER']._serialized_end=1193
+  _globals['_GETSUBJECTRESPONSE']._serialized_start=1195
+  _globals['_GETSUBJECTRESPONSE']._serialized_end=1306
+  _globals['_REMOVEENCOUNTERREQUEST']._serialized_start=1308
+  _globals['_REMOVEENCOUNTERREQUEST']._serialized_end=1370
+  _globals['_REMOVEENCOUNTERRESPONSE']._serialized_start=1372
+  _globals['_REMOVEENCOUNTERRESPONSE']._serialized_end=1423
+  _globals['_REMOVESUBJECTREQUEST']._serialized_start=1425
+  _globals['_REMOVESUBJECTREQUEST']._serialized_end=1483
+  _globals['_REMOVESUBJECTRESPONSE']._serialized_start=1485
+  _globals['_REMOVESUBJECTRESPONSE']._serialized_end=1562
+  _globals['_GALLERYSERVICE']._serialized_start=1565
+  _globals['_GALLERYSERVICE']._serialized_end=2006
 # @@protoc_insertion_point(module_scope)

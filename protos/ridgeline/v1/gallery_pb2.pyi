@@ -10,15 +10,25 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Capture(_message.Message):
+    __slots__ = ("day", "sensor")
+    DAY_FIELD_NUMBER: _ClassVar[int]
+    SENSOR_FIELD_NUMBER: _ClassVar[int]
+    day: str
+    sensor: str
+    def __init__(self, day: _Optional[str] = ..., sensor: _Optional[str] = ...) -> None: ...
+
 class EnrollRequest(_message.Message):
-    __slots__ = ("submission", "subject_id", "encounter_id")
+    __slots__ = ("submission", "subject_id", "encounter_id", "capture")
     SUBMISSION_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_ID_FIELD_NUMBER: _ClassVar[int]
     ENCOUNTER_ID_FIELD_NUMBER: _ClassVar[int]
+    CAPTURE_FIELD_NUMBER: _ClassVar[int]
     submission: _types_pb2.Submission
     subject_id: str
     encounter_id: str
-    def __init__(self, submission: _Optional[_Union[_types_pb2.Submission, _Mapping]] = ..., subject_id: _Optional[str] = ..., encounter_id: _Optional[str] = ...) -> None: ...
+    capture: Capture
+    def __init__(self, submission: _Optional[_Union[_types_pb2.Submission, _Mapping]] = ..., subject_id: _Optional[str] = ..., encounter_id: _Optional[str] = ..., capture: _Optional[_Union[Capture, _Mapping]] = ...) -> None: ...
 
 class EnrollResponse(_message.Message):
     __slots__ = ("subject_id", "encounter_id", "gallery_sequence", "created", "fingers", "unused", "missing", "sequence_warnings")
@@ -81,16 +91,18 @@ class GetSubjectRequest(_message.Message):
     def __init__(self, subject_id: _Optional[str] = ..., purpose: _Optional[_Union[_types_pb2.Purpose, _Mapping]] = ...) -> None: ...
 
 class Encounter(_message.Message):
-    __slots__ = ("encounter_id", "enrolled_at", "fingers", "missing")
+    __slots__ = ("encounter_id", "enrolled_at", "fingers", "missing", "capture")
     ENCOUNTER_ID_FIELD_NUMBER: _ClassVar[int]
     ENROLLED_AT_FIELD_NUMBER: _ClassVar[int]
     FINGERS_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
+    CAPTURE_FIELD_NUMBER: _ClassVar[int]
     encounter_id: str
     enrolled_at: _timestamp_pb2.Timestamp
     fingers: _containers.RepeatedCompositeFieldContainer[_types_pb2.FingerSummary]
     missing: _containers.RepeatedCompositeFieldContainer[_types_pb2.MissingFinger]
-    def __init__(self, encounter_id: _Optional[str] = ..., enrolled_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fingers: _Optional[_Iterable[_Union[_types_pb2.FingerSummary, _Mapping]]] = ..., missing: _Optional[_Iterable[_Union[_types_pb2.MissingFinger, _Mapping]]] = ...) -> None: ...
+    capture: Capture
+    def __init__(self, encounter_id: _Optional[str] = ..., enrolled_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fingers: _Optional[_Iterable[_Union[_types_pb2.FingerSummary, _Mapping]]] = ..., missing: _Optional[_Iterable[_Union[_types_pb2.MissingFinger, _Mapping]]] = ..., capture: _Optional[_Union[Capture, _Mapping]] = ...) -> None: ...
 
 class GetSubjectResponse(_message.Message):
     __slots__ = ("subject_id", "encounters", "gallery_sequence")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from ray.cluster_utils import Cluster
 
 from cluster.config import ClusterConfig
 from cluster.executors.fan_out import fan_out
+from cluster.executors.inprocess import InProcessExecutor
 from cluster.executors.interface import Executor, GalleryAnswer, GallerySearch
 from cluster.launch import make_executor, set_environment
 from cluster.placement import Slot, place
@@ -98,6 +100,35 @@ def test_a_search_sees_the_enrolment_it_names(store: Store, keys: FileKeyProvide
             now = store.sequence()
             assert ranked(await executor.search(search(70, now)))[0][1] == "e70"
             assert "e7" not in {e for _, e in ranked(await executor.search(search(7, now)))}
+
+    asyncio.run(run())
+
+
+def test_a_search_does_not_see_what_is_hidden_from_it(store: Store, keys: FileKeyProvider) -> None:
+    async def run() -> None:
+        async with running(ClusterConfig(), store, keys) as executor:
+            wanted = search(7, store.sequence())
+            assert ranked(await executor.search(wanted))[0][1] == "e7"
+            unseen = await executor.search(replace(wanted, hidden=frozenset({"e7"})))
+            store.remove_encounter("e7")
+            removed = await executor.search(search(7, store.sequence()))
+            assert unseen.partitions == removed.partitions
+
+    asyncio.run(run())
+
+
+def test_an_executor_may_hold_the_gallery_at_a_sequence(store: Store) -> None:
+    async def run() -> None:
+        before = store.sequence()
+        store.enroll([Enrolment(encounter(70), "s70", "e70")])
+        executor = InProcessExecutor(ClusterConfig(), store, sequence=before)
+        await executor.start()
+        try:
+            assert ranked(await executor.search(search(70, before)))[0][1] != "e70"
+            with pytest.raises(RidgelineError, match="SEQUENCE_UNAVAILABLE"):
+                await executor.search(search(70, store.sequence()))
+        finally:
+            await executor.stop()
 
     asyncio.run(run())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import pytest
 
 from coordinator.commands import cli, run
 from tests.integration.front_door.support import Running, running
-from workers.biometrics.model import FingerPosition
+from workers.biometrics.model import Capture, FingerPosition
 from workers.biometrics.templates import TemplateView, iso19794_2
 from workers.synthesis.templates import generate_subject
 
@@ -82,6 +83,20 @@ def test_enrolling_again_changes_nothing(ridgeline: Ridgeline, gallery: Path) ->
     code, out, err = ridgeline("enroll", gallery)
     assert (code, out) == (0, f"0 enrolled, {PERSONS} there before, 0 failed\n")
     assert "Enrolling" in err
+
+
+def test_when_and_with_what_prints_were_taken(
+    ridgeline: Ridgeline, server: Running, tmp_path: Path
+) -> None:
+    template = write_template(tmp_path / "person-60.fmr", 60, 0)
+    stated = ("--captured", "2019-03-07", "--sensor", "Example LS 110")
+    assert ridgeline("enroll", template, *stated)[0] == 0
+    (stored,) = server.store.subject("person-60", server.store.sequence())
+    assert stored.capture == Capture(datetime.date(2019, 3, 7), "Example LS 110")
+    code, _, err = ridgeline("enroll", template, "--captured", "7 March 2019")
+    assert code == 2
+    assert "--captured" in err
+    server.store.remove_subject("person-60")
 
 
 def test_a_file_that_fails_is_named_and_the_others_go_on(

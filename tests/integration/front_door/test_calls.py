@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 from pathlib import Path
 
 import grpc
@@ -143,6 +144,20 @@ def test_a_repeated_enrolment_changes_nothing(client: RidgelineClient) -> None:
         client.enroll(template_prints(3), subject_id="S2", encounter_id="E2")
     assert caught.value.code is ErrorCode.ENCOUNTER_CONFLICT
     assert client.status().gallery_sequence == before
+
+
+def test_when_and_with_what_an_encounter_was_taken(client: RidgelineClient) -> None:
+    day = datetime.date(2019, 3, 7)
+    client.enroll(template_prints(40), subject_id="S40", captured=day, sensor="Example LS 110")
+    client.enroll(template_prints(40, session=1), subject_id="S40")
+    stated, open_ = client.get_subject("S40", purpose=PURPOSE).encounters
+    assert (stated.capture.day, stated.capture.sensor) == ("2019-03-07", "Example LS 110")
+    assert (open_.capture.day, open_.capture.sensor) == ("", "")
+    tomorrow = datetime.date.today() + datetime.timedelta(days=3)
+    with pytest.raises(RidgelineError) as caught:
+        client.enroll(template_prints(41), captured=tomorrow)
+    assert (caught.value.code, caught.value.field) == (ErrorCode.INVALID_FIELD, "capture.day")
+    client.remove_subject("S40", reason="end of the test")
 
 
 def test_a_stream_of_enrolments_goes_on_after_a_failure(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from protos.ridgeline.v1 import identification_pb2, types_pb2
 from tests.bookings import BOOKED, booking, image
 from tests.integration.front_door.support import PURPOSE, running
 from workers.biometrics.images import encode_png
+from workers.biometrics.itl import read_transaction
+from workers.biometrics.itl.records import TaggedRecord
 from workers.errors import ErrorCode, RidgelineError
 
 
@@ -42,6 +44,13 @@ def test_a_booking_finds_its_person_once(tmp_path: Path) -> None:
         assert (caught.value.code, caught.value.field) == (ErrorCode.INVALID_FIELD, "origin.ori")
         record = server.audit("Identify")[0]
         assert (record["ori"], record["tcn"]) == ("NY0303000", "BOOK-1")
+        # The booking states its day, in 14.005; the caller adds what it leaves open.
+        client.enroll(submitted, subject_id="S1", sensor="Example LS 110")
+        (encounter,) = client.get_subject("S1", purpose=PURPOSE).encounters
+        taken = read_transaction(submitted).records[2]
+        assert isinstance(taken, TaggedRecord)
+        assert encounter.capture.day.replace("-", "") == taken.require(5).text
+        assert encounter.capture.sensor == "Example LS 110"
 
 
 def test_a_transaction_of_a_foreign_agency_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
@@ -20,6 +20,8 @@ from workers.biometrics.itl import (
     write_transaction,
 )
 from workers.biometrics.model import (
+    UNKNOWN_CAPTURE,
+    Capture,
     FingerImage,
     FingerPosition,
     Impression,
@@ -366,3 +368,36 @@ def test_a_description_says_what_each_record_holds() -> None:
     assert other.resolution == "197 ppcm"
     assert (other.width, other.height, other.compression, other.data_size) == (9, 8, "JP2", 70)
     assert other.dates == ("20240301",)
+
+
+def test_when_and_with_what_prints_were_taken() -> None:
+    device = raw.US.join((b"Example", b"LS 110", b"SN-4711"))
+    first = raw.type_14({904: device}, idc=1)
+    second = raw.type_14({13: b"3"}, idc=2)
+    taken = submission(first, second).capture
+    assert taken == Capture(date(2024, 2, 29), "Example LS 110")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({5: b"20240230"}, UNKNOWN_CAPTURE),
+        ({5: b"000000000"}, UNKNOWN_CAPTURE),
+        ({5: None}, UNKNOWN_CAPTURE),
+        ({5: None, 904: b"0\x1fLS 110\x1f0"}, Capture(None, "LS 110")),
+        ({5: None, 904: b"0\x1f0\x1f4711"}, UNKNOWN_CAPTURE),
+        ({5: None, 904: b"a\x07b\x1fc\x1fd"}, UNKNOWN_CAPTURE),
+        ({5: None, 904: b"x" * 129}, UNKNOWN_CAPTURE),
+    ],
+)
+def test_what_cannot_be_read_says_nothing(
+    changes: dict[int, bytes | None], expected: Capture
+) -> None:
+    assert submission(raw.type_14(changes)).capture == expected
+
+
+def test_records_that_differ_say_nothing() -> None:
+    first = raw.type_14({904: b"A\x1fB\x1fC"}, idc=1)
+    second = raw.type_14({5: b"20240301", 13: b"3", 904: b"A\x1fC\x1fC"}, idc=2)
+    assert submission(first, second).capture == UNKNOWN_CAPTURE
+    assert submission(raw.type_4()).capture == UNKNOWN_CAPTURE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 
 import numpy as np
@@ -9,10 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.convert import StatedOrigin, read_origin, read_submission
-from protos.ridgeline.v1 import types_pb2
+from coordinator.convert import (
+    StatedOrigin,
+    capture_message,
+    read_capture,
+    read_origin,
+    read_submission,
+)
+from protos.ridgeline.v1 import gallery_pb2, types_pb2
 from workers.biometrics.itl import BookingPrint, build_booking, write_transaction
-from workers.biometrics.model import FingerImage, FingerPosition, Impression, PrintFormat
+from workers.biometrics.model import Capture, FingerImage, FingerPosition, Impression, PrintFormat
 from workers.errors import ErrorCode, RidgelineError
 
 NOWHERE = StatedOrigin("", "")
@@ -223,3 +230,28 @@ def test_anything_else_than_a_submission_is_a_typed_error(
         error = caught
     assert error is None or error.field
     assert error is None or error.code is not ErrorCode.INTERNAL
+
+
+def test_a_capture_arrives_whole_and_goes_back() -> None:
+    stated = gallery_pb2.Capture(day="2019-03-07", sensor=" Example LS 110 ")
+    capture = read_capture(stated)
+    assert capture == Capture(datetime.date(2019, 3, 7), "Example LS 110")
+    assert read_capture(capture_message(capture)) == capture
+    assert read_capture(gallery_pb2.Capture()) == Capture()
+
+
+@pytest.mark.parametrize(
+    ("capture", "field"),
+    [
+        (gallery_pb2.Capture(day="07.03.2019"), "capture.day"),
+        (gallery_pb2.Capture(day="20190307"), "capture.day"),
+        (gallery_pb2.Capture(day="2019-02-30"), "capture.day"),
+        (gallery_pb2.Capture(day="9999-01-01"), "capture.day"),
+        (gallery_pb2.Capture(sensor="x" * 129), "capture.sensor"),
+        (gallery_pb2.Capture(sensor="a\nb"), "capture.sensor"),
+    ],
+)
+def test_a_wrong_capture_is_named(capture: gallery_pb2.Capture, field: str) -> None:
+    with pytest.raises(RidgelineError) as caught:
+        read_capture(capture)
+    assert (caught.value.code, caught.value.field) == (ErrorCode.INVALID_FIELD, field)

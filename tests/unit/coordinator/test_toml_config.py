@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from coordinator.toml_config import load_toml
+from coordinator.toml_config import load_toml, read_table
 from workers.errors import RidgelineError
 
 
@@ -77,3 +78,31 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, where: str) -> None:
     with pytest.raises(RidgelineError) as caught:
         load_toml(Outer, _write(tmp_path, text))
     assert caught.value.field == where
+
+
+class Colour(StrEnum):
+    """An enum."""
+
+    RED = "red"
+    BLUE = "blue"
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """A table that may come from elsewhere than TOML, which knows no null."""
+
+    colour: Colour
+    score: float | None
+
+
+def test_enums_and_nulls(tmp_path: Path) -> None:
+    assert read_table(Painted, {"colour": "red", "score": None}, base=tmp_path) == Painted(
+        Colour.RED, None
+    )
+    assert read_table(Painted, {"colour": "blue", "score": 2}, base=tmp_path).score == 2.0
+    with pytest.raises(RidgelineError, match="expected one of red, blue") as caught:
+        read_table(Painted, {"colour": "green", "score": None}, base=tmp_path)
+    assert caught.value.field == "colour"
+    with pytest.raises(RidgelineError) as caught:
+        read_table(Painted, {"colour": None, "score": None}, base=tmp_path)
+    assert caught.value.field == "colour"

@@ -12,7 +12,7 @@ import pytest
 from coordinator.evaluate.dataset import read_dataset
 from coordinator.evaluate.extractions import ExtractionCache
 from coordinator.evaluate.identification import evaluate_identification, make_people
-from coordinator.evaluate.plots import check_plot_file, plot_det
+from coordinator.evaluate.plots import check_plot_file, plot_det, verification_title
 from coordinator.evaluate.verification import evaluate_verification
 from coordinator.progress import silent
 from workers.biometrics.model import Minutiae
@@ -31,7 +31,7 @@ def test_verification(generated_set: Path, cache: ExtractionCache, tmp_path: Pat
     assert report["intervals"]["eer"] == (0.0, 0.0)
     assert len(report["parameters_hash"]) == 64
     assert json.loads(json.dumps(report, allow_nan=False))
-    plot_det(result.counts, report, tmp_path / "det.svg")
+    plot_det(result.counts, verification_title(report), tmp_path / "det.svg")
     assert (tmp_path / "det.svg").read_text().startswith("<?xml")
 
 

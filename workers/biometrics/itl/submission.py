@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from workers.biometrics.itl.capture import transaction_capture
 from workers.biometrics.itl.codes import (
     BINARY_COMPRESSIONS,
     FORMATS,
@@ -101,7 +102,8 @@ def submission_from_transaction(transaction: Transaction) -> Submission:
         for finger in _fingers_shown(p)
         if finger not in gone or not p.position.is_slap
     )
-    return Submission(tuple(prints), missing, tuple(found.unused) + notes)
+    unused = tuple(found.unused) + notes
+    return Submission(tuple(prints), missing, unused, transaction_capture(transaction))
 
 
 def _choose(found: _Sorted) -> list[Print]:

@@ -1,0 +1,90 @@
+"""A gallery's own facts: written when it is made, upgraded and checked when it is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from cluster.store.database import Database
+from cluster.store.schema import SCHEMA_VERSION, counter, meta, metadata
+from workers.errors import ErrorCode, RidgelineError
+from workers.matching.parameters import descriptor_hash
+
+_UPGRADES = {
+    1: (
+        "ALTER TABLE encounters ADD COLUMN captured_on DATE",
+        "ALTER TABLE encounters ADD COLUMN sensor VARCHAR(128)",
+    ),
+}
+"""Statements that take each older schema to the one after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryFacts:
+    """What was decided when the gallery was made, and its schema now."""
+
+    schema_version: int
+    partitions: int
+    descriptor_hash: str
+
+
+def prepare(database: Database, partitions: int) -> None:
+    """Makes a gallery where there is none, and brings an older one to this release's schema."""
+    metadata.create_all(database.engine, checkfirst=True)
+    with database.transaction() as connection:
+        if connection.execute(sa.select(counter.c.value)).first() is not None:
+            _upgrade(connection)
+            return
+        connection.execute(counter.insert().values(id=1, value=0))
+        facts = {
+            "schema_version": str(SCHEMA_VERSION),
+            "partitions": str(partitions),
+            "descriptor_hash": descriptor_hash(),
+        }
+        connection.execute(meta.insert(), [{"name": k, "value": v} for k, v in facts.items()])
+
+
+def read_facts(database: Database) -> GalleryFacts:
+    """The facts of a gallery that this release can use.
+
+    Raises:
+        RidgelineError: STORE_UNAVAILABLE where there is no gallery, or one of another schema
+            than this release writes (reads, if it is only to be read); PARAMETERS_MISMATCH where
+            it was described with other parameters and may be written.
+    """
+    with database.reading() as connection:
+        if not sa.inspect(connection).has_table(meta.name):
+            raise RidgelineError(ErrorCode.STORE_UNAVAILABLE, "there is no gallery in this store")
+        rows = connection.execute(sa.select(meta.c.name, meta.c.value)).all()
+    values = dict(map(tuple, rows))
+    facts = GalleryFacts(
+        int(values["schema_version"]), int(values["partitions"]), values["descriptor_hash"]
+    )
+    current = facts.schema_version == SCHEMA_VERSION
+    if not current and not (database.read_only and facts.schema_version in _UPGRADES):
+        raise RidgelineError(
+            ErrorCode.STORE_UNAVAILABLE,
+            f"the store has schema {facts.schema_version}, this release {SCHEMA_VERSION}",
+        )
+    if facts.descriptor_hash != descriptor_hash() and not database.read_only:
+        raise RidgelineError(
+            ErrorCode.PARAMETERS_MISMATCH,
+            "the gallery's descriptors were built with other parameters; re-enrol it",
+        )
+    return facts
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    """Also when several processes open the gallery at once: the second finds it upgraded."""
+    row = meta.c.name == "schema_version"
+    # The lock is PostgreSQL's; SQLite lets one writer in at a time.
+    stored = connection.execute(sa.select(meta.c.value).where(row).with_for_update())
+    version = int(stored.scalar_one())
+    if version not in _UPGRADES:
+        return
+    while version in _UPGRADES:
+        for statement in _UPGRADES[version]:
+            connection.execute(sa.text(statement))
+        version += 1
+    connection.execute(meta.update().where(row).values(value=str(version)))
