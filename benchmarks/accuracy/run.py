@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from typing import Any
 
 from rich.console import Console
@@ -10,11 +11,12 @@ from benchmarks.accuracy.compare import OURS, compare_peers
 from benchmarks.accuracy.det import plot_curves
 from benchmarks.accuracy.sets import cross_sensor, experiments
 from benchmarks.real_prints import DEVELOPMENT, REAL_SETS, extractions
-from benchmarks.record import RESULTS, record
+from benchmarks.record import RESULTS, record, recorded
 from coordinator.evaluate.background import SEED
 from coordinator.evaluate.identification import evaluate_identification
 from coordinator.evaluate.verification import evaluate_verification
 from coordinator.progress import Bars, silent
+from workers.matching.parameters import parameters_hash
 
 BACKGROUND = 1000
 
@@ -26,7 +28,11 @@ def main() -> None:
     generated subjects. The first run scores the peers, which takes about half an hour on one
     core; later ones find their scores kept in the user's cache folder.
     """
-    reports = _own()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--keep-own", action="store_true", help="keep the recorded evaluations, run the rest"
+    )
+    reports = _kept() if parser.parse_args().keep_own else _own()
     reports["peers"] = {}
     reports["cross_sensor"] = {}
     for experiment in experiments():
@@ -40,6 +46,16 @@ def main() -> None:
     plot_curves(across.name, curves, RESULTS / "det-cross-sensor.png")
     _say(across.name, report)
     record("accuracy", reports, data=DEVELOPMENT, seed=SEED)
+
+
+def _kept() -> dict[str, dict[str, Any]]:
+    """The evaluations as last recorded, where they are of this matcher."""
+    kept = {kind: recorded("accuracy")[kind] for kind in ("verification", "identification")}
+    if any(
+        r["parameters_hash"] != parameters_hash() for kind in kept.values() for r in kind.values()
+    ):
+        raise SystemExit("the recorded evaluations are of another matcher")
+    return kept
 
 
 def _own() -> dict[str, dict[str, Any]]:
