@@ -16,7 +16,7 @@ def robustness_lost() -> str:
 
 def robustness_eer() -> str:
     """Equal error rates, by condition and set."""
-    return _matrix("conditions", "EER", _eer)
+    return _matrix("conditions", "EER (genuine pairs lost there)", _eer)
 
 
 def robustness_images() -> str:
@@ -50,7 +50,7 @@ def _lost(of: dict[str, Any]) -> str:
 
 
 def _eer(of: dict[str, Any]) -> str:
-    return f"{100 * of['eer']:.2f} %" if of["eer"] else NONE
+    return f"{100 * of['eer']:.2f} % ({of['lost_at_eer_threshold']})" if of["eer"] else NONE
 
 
 def _refused(of: dict[str, Any]) -> str:
