@@ -7,14 +7,13 @@ prints them; `tests/unit/test_figures.py` checks that the documents hold what is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
+from benchmarks.markdown import FVC, NONE
+from benchmarks.markdown import percent as _percent
+from benchmarks.markdown import table as _table
 from benchmarks.record import recorded
-
-NONE = "none seen"
-"""In the place of a rate and an interval of zero, which would claim too much."""
-
-FVC = ("DB1_B", "DB2_B", "DB3_B", "DB4_B")
+from benchmarks.robustness_tables import ROBUSTNESS_TABLES
 
 
 def main() -> None:
@@ -119,20 +118,12 @@ def extraction() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "verification": verification,
+    **ROBUSTNESS_TABLES,
     "identification": identification,
     "projection": projection,
     "claims": claims,
     "extraction": extraction,
 }
-
-
-def _percent(low: float, high: float) -> str:
-    return f"{100 * low:.2f} to {100 * high:.2f} %"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":

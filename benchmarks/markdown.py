@@ -22,6 +22,13 @@ def percent(low: float, high: float) -> str:
     return f"{100 * low:.2f} to {100 * high:.2f} %"
 
 
+def counted(rate: float, lost: int) -> str:
+    """A rate and the genuine pairs lost at it; no finer than these sets tell."""
+    if not rate:
+        return NONE
+    return f"{'under 0.01' if rate < 5e-5 else f'{100 * rate:.2f}'} % ({lost})"
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table."""
     lines = [head, ["---"] * len(head), *rows]

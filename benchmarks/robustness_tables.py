@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.markdown import FVC, NONE, table
+from benchmarks.markdown import FVC, NONE, counted, table
 from benchmarks.record import recorded
 
 
@@ -50,7 +50,15 @@ def _lost(of: dict[str, Any]) -> str:
 
 
 def _eer(of: dict[str, Any]) -> str:
-    return f"{100 * of['eer']:.2f} % ({of['lost_at_eer_threshold']})" if of["eer"] else NONE
+    rate, lost = of["eer"], of["lost_at_eer_threshold"]
+    if rate and not lost and rate >= _TIED:
+        return "not resolved"
+    return counted(rate, lost)
+
+
+_TIED = 0.25
+"""An EER as high without a genuine pair lost is that of accepting everybody: so many prints are
+refused, and tie at the lowest score, that no threshold comes near the crossing."""
 
 
 def _refused(of: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.accuracy.paired import excludes_zero
-from benchmarks.markdown import NONE, set_name, table
+from benchmarks.markdown import counted, set_name, table
 from benchmarks.record import recorded
 
 WORSE, BETTER, UNTOLD = "▲", "▼", ""
@@ -72,19 +72,15 @@ def _matrix(what: str, rate: str, count: str) -> str:
         cells = [
             set_name(name),
             f"{ours['genuine']:,} / {ours['impostor']:,}",
-            f"**{_cell(ours[rate], ours[count])}**",
+            f"**{counted(ours[rate], ours[count])}**",
         ]
         for peer in peers:
             of = report["matchers"][peer]
             mark = (BETTER, UNTOLD, WORSE)[excludes_zero(of["peer_minus_ours"], rate) + 1]
             drawn = "" if of["all_impostors"] else f" {DRAWN}"
-            cells.append(f"{_cell(of[rate], of[count])}{drawn} {mark}".rstrip())
+            cells.append(f"{counted(of[rate], of[count])}{drawn} {mark}".rstrip())
         rows.append(tuple(cells))
     return table((what, "genuine / impostor pairs", OURS, *peers), rows)
-
-
-def _cell(rate: float, count: int) -> str:
-    return f"{100 * rate:.2f} % ({count})" if rate else NONE
 
 
 def _bounds(intervals: dict[str, Any], metric: str) -> str:

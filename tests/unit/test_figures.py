@@ -38,3 +38,7 @@ def test_answers_quote_the_recorded_loss_of_the_screen() -> None:
         measured = result["fingers"][str(fingers)]["all"]
         lost = measured["lost"][result["depths"].index(cut)]
         assert (SCREEN_LOSS[fingers].lost, SCREEN_LOSS[fingers].mates) == (lost, measured["mates"])
+
+
+def test_recorded_robustness_is_of_the_matcher_that_ships() -> None:
+    assert recorded("robustness")["parameters_hash"] == parameters_hash()
