@@ -35,6 +35,8 @@ def compare_peers(experiment: Experiment) -> tuple[dict[str, Any], Curves]:
         "parameters_hash": parameters_hash(),
     }
     for peer in PEERS:
+        if experiment.large and peer.most_impostors == 0:
+            continue
         seen = _seen(peer, experiment)
         part = pairs.take(seen)
         theirs, failed = peer_scores(peer, experiment.probes, experiment.gallery, part)

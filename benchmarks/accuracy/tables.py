@@ -75,7 +75,10 @@ def _matrix(what: str, rate: str, count: str) -> str:
             f"**{counted(ours[rate], ours[count])}**",
         ]
         for peer in peers:
-            of = report["matchers"][peer]
+            of = report["matchers"].get(peer)
+            if of is None:
+                cells.append("not run")
+                continue
             mark = (BETTER, UNTOLD, WORSE)[excludes_zero(of["peer_minus_ours"], rate) + 1]
             drawn = "" if of["all_impostors"] else f" {DRAWN}"
             cells.append(f"{counted(of[rate], of[count])}{drawn} {mark}".rstrip())
