@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from benchmarks.accuracy.tables import PEER_TABLES
 from benchmarks.markdown import FVC, NONE
 from benchmarks.markdown import percent as _percent
 from benchmarks.markdown import table as _table
@@ -118,6 +119,7 @@ def extraction() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "verification": verification,
+    **PEER_TABLES,
     **ROBUSTNESS_TABLES,
     "identification": identification,
     "projection": projection,
