@@ -153,6 +153,26 @@ def throughput() -> str:
     return table(("", ""), rows)
 
 
+def peer_speed() -> str:
+    """Speed of ours and of peers on the same fingers."""
+    result = recorded("throughput")
+    by_matcher = {
+        "Ridgeline, screen": result["screen_comparisons_per_s_by_minutiae"],
+        "Ridgeline, consolidation": result["consolidation_comparisons_per_s_by_minutiae"],
+        **{name: of["comparisons_per_s_by_minutiae"] for name, of in result["peers"].items()},
+    }
+    sizes = list(next(iter(by_matcher.values())))
+    rows = [
+        (name, *(f"{rates[size]:,.{0 if rates[size] >= 10 else 1}f}" for size in sizes))
+        for name, rates in by_matcher.items()
+    ]
+    head = (
+        "comparisons of two fingers a second, one core",
+        *(s.replace("x", " x ") for s in sizes),
+    )
+    return table(head, rows)
+
+
 def extraction() -> str:
     """The rebuilt network's time."""
     result = recorded("extraction_speed")
@@ -226,6 +246,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "widening": widening,
     "sketch": sketch,
     "throughput": throughput,
+    "peer speed": peer_speed,
     "extraction": extraction,
     "kernels": kernels,
     "gpu screen": gpu_screen,
