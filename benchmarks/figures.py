@@ -1,27 +1,17 @@
 """The tables of figures in README and docs, rendered from recorded results.
 
-    python -m benchmarks.figures
-
-prints them; `tests/unit/test_figures.py` checks that the documents hold what is printed.
+`benchmarks.render` puts them there; `tests/unit/test_figures.py` checks that they are there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from benchmarks import gpu_roofline
+from benchmarks.accuracy.tables import PEER_TABLES
+from benchmarks.markdown import NONE, percent, set_name, table
 from benchmarks.record import recorded
-
-NONE = "none seen"
-"""In the place of a rate and an interval of zero, which would claim too much."""
-
-FVC = ("DB1_B", "DB2_B", "DB3_B", "DB4_B")
-
-
-def main() -> None:
-    """Prints every table under its name."""
-    for name, render in TABLES.items():
-        print(f"== {name}\n{render()}\n")
+from benchmarks.robustness_tables import ROBUSTNESS_TABLES
 
 
 def verification() -> str:
@@ -31,12 +21,10 @@ def verification() -> str:
         low, high = report["intervals"]["eer"]
         rows.append(
             (
-                f"FVC2002 {name}{' (synthetic)' if name == 'DB4_B' else ''}"
-                if name in FVC
-                else f"Neurotechnology {name}",
+                set_name(name),
                 f"{report['genuine']:,} / {report['impostor']:,}",
                 str(report["at_eer_threshold"]["genuine_lost"]),
-                f"{100 * report['eer']:.2f} % ({_percent(low, high)})" if high else NONE,
+                f"{100 * report['eer']:.2f} % ({percent(low, high)})" if high else NONE,
                 f"{round(report['fnmr_at_fmr']['0.001'] * report['genuine'])}",
             )
         )
@@ -47,7 +35,7 @@ def verification() -> str:
         "EER (interval)",
         "lost at FMR 0.1 %",
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def identification() -> str:
@@ -58,9 +46,9 @@ def identification() -> str:
         seconds = report["search_seconds"]
         rows.append(
             (
-                f"Neurotechnology {name}, {len(report['fingers'])} fingers",
+                f"{set_name(name)}, {len(report['fingers'])} fingers",
                 f"{report['rank1_count']} of {report['mated_probes']}",
-                _percent(low, high),
+                percent(low, high),
                 f"{report['outcomes']['nonmated'].get('NO_CANDIDATE', 0)} of "
                 f"{report['nonmated_probes']}",
                 f"{seconds['p50']:.2f} / {seconds['p95']:.2f} s",
@@ -73,7 +61,7 @@ def identification() -> str:
         "no candidate when the mate is left out",
         "search, median / 95th",
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def projection() -> str:
@@ -87,7 +75,7 @@ def projection() -> str:
         ]
         rows.append((name, *cells))
     head = ("genuine pairs lost at the EER threshold / at FMR 0.1 %", "generated", "real")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def claims() -> str:
@@ -96,7 +84,7 @@ def claims() -> str:
     rows = []
     for name, entry in result["sets"].items():
         bounds = [
-            f"{100 * rate:.2g} % ({_percent(low, high)})" if rate else NONE
+            f"{100 * rate:.2g} % ({percent(low, high)})" if rate else NONE
             for rate, (low, high) in zip(entry["measured"], entry["interval"], strict=True)
         ]
         rows.append((name, f"{entry['impostor']:,}", *bounds))
@@ -105,7 +93,7 @@ def claims() -> str:
         "impostor pairs",
         *(f"{c:.1%}" for c in result["claimed"]),
     )
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def widening() -> str:
@@ -117,7 +105,7 @@ def widening() -> str:
     ]
     claimed = [f"{rate:.1%}" for rate in result["claimed"]]
     head = (f"of {result['impostor']:,} real impostor pairs, where claimed is", *claimed)
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def sketch() -> str:
@@ -131,7 +119,7 @@ def sketch() -> str:
             chosen = "left out" if at[level] >= 1.0 else f"{at[level]:.1%}"
             rows.append((f"{fingers} fingers, {level}", f"{entry['mates']:,}", *lost, chosen))
     shares = [f"{share:.2%}" for share in result["shares"]]
-    return _table(("mates lost where so many go on", "mates", *shares, "chosen"), rows)
+    return table(("mates lost where so many go on", "mates", *shares, "chosen"), rows)
 
 
 def throughput() -> str:
@@ -162,7 +150,27 @@ def throughput() -> str:
         ),
         ("memory", f"{result['bytes_per_finger']:,.0f} bytes a finger"),
     ]
-    return _table(("", ""), rows)
+    return table(("", ""), rows)
+
+
+def peer_speed() -> str:
+    """Speed of ours and of peers on the same fingers."""
+    result = recorded("throughput")
+    by_matcher = {
+        "Ridgeline, screen": result["screen_comparisons_per_s_by_minutiae"],
+        "Ridgeline, consolidation": result["consolidation_comparisons_per_s_by_minutiae"],
+        **{name: of["comparisons_per_s_by_minutiae"] for name, of in result["peers"].items()},
+    }
+    sizes = list(next(iter(by_matcher.values())))
+    rows = [
+        (name, *(f"{rates[size]:,.{0 if rates[size] >= 10 else 1}f}" for size in sizes))
+        for name, rates in by_matcher.items()
+    ]
+    head = (
+        "comparisons of two fingers a second, one core",
+        *(s.replace("x", " x ") for s in sizes),
+    )
+    return table(head, rows)
 
 
 def extraction() -> str:
@@ -186,7 +194,7 @@ def kernels() -> str:
         "IMMA in the hot loop, sm_80",
         "128-bit loads in it",
     )
-    return _table(head, list(gpu_roofline.kernel_rows()))
+    return table(head, list(gpu_roofline.kernel_rows()))
 
 
 def gpu_screen() -> str:
@@ -200,7 +208,7 @@ def gpu_screen() -> str:
         "instructions",
         "bound, 10⁹ comparisons/s",
     )
-    return _table(head, list(gpu_roofline.screen_rows()))
+    return table(head, list(gpu_roofline.screen_rows()))
 
 
 def gpu_sketch() -> str:
@@ -214,7 +222,7 @@ def gpu_sketch() -> str:
         "instructions",
         "bound, 10⁹ pairs/s",
     )
-    return _table(head, list(gpu_roofline.sketch_rows()))
+    return table(head, list(gpu_roofline.sketch_rows()))
 
 
 def gpu_capacity() -> str:
@@ -225,33 +233,23 @@ def gpu_capacity() -> str:
         *(f"one probe, {card.name}" for card in gpu_roofline.CARDS),
         "descriptors, devices",
     )
-    return _table(head, list(gpu_roofline.capacity_rows()))
+    return table(head, list(gpu_roofline.capacity_rows()))
 
 
 TABLES: dict[str, Callable[[], str]] = {
     "verification": verification,
+    **PEER_TABLES,
+    **ROBUSTNESS_TABLES,
     "identification": identification,
     "projection": projection,
     "claims": claims,
     "widening": widening,
     "sketch": sketch,
     "throughput": throughput,
+    "peer speed": peer_speed,
     "extraction": extraction,
     "kernels": kernels,
     "gpu screen": gpu_screen,
     "gpu sketch": gpu_sketch,
     "gpu capacity": gpu_capacity,
 }
-
-
-def _percent(low: float, high: float) -> str:
-    return f"{100 * low:.2f} to {100 * high:.2f} %"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-if __name__ == "__main__":
-    main()

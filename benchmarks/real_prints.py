@@ -63,8 +63,8 @@ def extractions() -> ExtractionCache:
     return ExtractionCache(cache_directory() / "extractions")
 
 
-def minutiae(real: RealSet) -> list[tuple[Scan, Minutiae]]:
-    """What was extracted from every usable print of a set."""
+def prints(real: RealSet) -> list[tuple[Scan, Minutiae | None]]:
+    """Every print of a set and what was extracted from it; None where that failed."""
     scans = read_dataset(real.path)
     found = extract_all(
         [scan.path for scan in scans],
@@ -72,9 +72,14 @@ def minutiae(real: RealSet) -> list[tuple[Scan, Minutiae]]:
         cache=extractions(),
         track=silent,
     )
+    return list(zip(scans, found, strict=True))
+
+
+def minutiae(real: RealSet) -> list[tuple[Scan, Minutiae]]:
+    """What was extracted from every usable print of a set."""
     return [
         (scan, one)
-        for scan, one in zip(scans, found, strict=True)
+        for scan, one in prints(real)
         if one is not None and usable_template(one) is not None
     ]
 

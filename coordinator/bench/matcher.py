@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from coordinator.bench.filler import MADE, SEED, Filler, probes
 from coordinator.progress import Track
-from workers.biometrics.model import Impression
+from workers.biometrics.model import Impression, TenPrint
 from workers.matching.backends.numpy_backend import NumpyBackend, NumpyGallery
 from workers.matching.descriptor import describe_encounter
 from workers.matching.parameters import parameters_hash
@@ -23,6 +23,7 @@ from workers.matching.probe import prepare_probe
 from workers.matching.search import search_batch
 from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate
+from workers.matching.verify import compare_all
 from workers.synthesis.templates import generate_population
 
 PARTITIONS = 64
@@ -53,23 +54,29 @@ def bench_matcher(
     """
     backend = NumpyBackend()  # one BLAS thread from here on
     peak = blas_peak()
+    screened = {f"{p}x{g}": screen_rate(p, g) for p, g in SIZES}
+    of_reference = screened["40x32"]
+    screen = partial(screen_rate, 40, 32)
     screens = {
-        f"threads={n},batch=1": side_by_side(n, partial(screen_rate, 40, 32)) for n in threads
-    }
-    sketches = {
-        f"threads={n},batch={batch}": side_by_side(n, partial(sketch_rate, batch))
+        f"threads={n},batch=1": of_reference if n == 1 else side_by_side(n, [screen])[0]
         for n in threads
-        for batch in BATCHES
     }
-    other_sizes = {f"{p}x{g}": screen_rate(p, g) for p, g in SIZES}
-    one_thread = other_sizes["40x32"] * 2.0 * 80 * 40 * 32
+    consolidated = {f"{p}x{g}": consolidation_rate(p, g) for p, g in SIZES}
+    by_batch = [partial(sketch_rate, batch) for batch in BATCHES]
+    sketches = {
+        f"threads={n},batch={batch}": rate
+        for n in threads
+        for batch, rate in zip(BATCHES, side_by_side(n, by_batch), strict=True)
+    }
+    one_thread = of_reference * 2.0 * 80 * 40 * 32
     filler = _filler()
     found: dict[str, dict[str, Any]] = {}
     for size in track(sizes, description="Searching galleries", total=len(sizes)):
         found[str(size)] = _searches(backend, filler.gallery(size), searches)
     return {
         "screen_comparisons_per_s": screens,
-        "screen_comparisons_per_s_by_minutiae": other_sizes,
+        "screen_comparisons_per_s_by_minutiae": screened,
+        "consolidation_comparisons_per_s_by_minutiae": consolidated,
         "sketch_pairs_per_s": sketches,
         "search_seconds": found,
         "blas_peak_gflops": peak / 1e9,
@@ -81,13 +88,13 @@ def bench_matcher(
     }
 
 
-def side_by_side(count: int, measure: Callable[[], float]) -> float:
-    """Sum of the rates of so many processes that measure at once."""
+def side_by_side(count: int, measures: Sequence[Callable[[], float]]) -> list[float]:
+    """For each measure the sum of the rates of so many processes that take it at once."""
     if count == 1:
-        return measure()
+        return [measure() for measure in measures]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(count, mp_context=context) as pool:
-        return sum(pool.map(_measured, [measure] * count))
+        return [sum(pool.map(_measured, [measure] * count)) for measure in measures]
 
 
 def _measured(measure: Callable[[], float]) -> float:
@@ -98,7 +105,7 @@ def _measured(measure: Callable[[], float]) -> float:
 def blas_peak() -> float:
     """Floating-point operations a second of a large float32 product, one thread."""
     a = np.random.default_rng(0).standard_normal((1024, 1024), np.float32)
-    return 2.0 * 1024**3 / _median_seconds(lambda: a @ a)
+    return 2.0 * 1024**3 / median_seconds(lambda: a @ a)
 
 
 def screen_rate(probe_minutiae: int, gallery_minutiae: int) -> float:
@@ -110,7 +117,16 @@ def screen_rate(probe_minutiae: int, gallery_minutiae: int) -> float:
     probe = prepare_probe(large[0].cut(probe_minutiae))
     rows = np.arange(SCREENED)
     comparisons = SCREENED * len(probe.fingers)
-    return comparisons / _median_seconds(lambda: backend.screen(probe, packed, rows, _go_on))
+    return comparisons / median_seconds(lambda: backend.screen(probe, packed, rows, _go_on))
+
+
+def consolidation_rate(probe_minutiae: int, gallery_minutiae: int) -> float:
+    """Pairs of fingers a second of the last stage, which gives a score by itself; one thread."""
+    persons = _persons_of(max(probe_minutiae, gallery_minutiae))
+    one, *others = [finger for person in persons for finger in person.fingers]
+    probe = one.cut(probe_minutiae)
+    gallery = [finger.cut(gallery_minutiae) for finger in others]
+    return len(gallery) / median_seconds(lambda: compare_all(probe, gallery))
 
 
 def sketch_rate(batch: int) -> float:
@@ -121,7 +137,7 @@ def sketch_rate(batch: int) -> float:
     batched = [some[i % len(some)] for i in range(batch)]
     rows = np.array_split(np.arange(SKETCHED), PARTITIONS)
     depths = np.full((batch, PARTITIONS), SKETCHED // PARTITIONS // 100)
-    seconds = _median_seconds(
+    seconds = median_seconds(
         lambda: backend.select(Level.COARSE, batched, gallery, rows, depths, _go_on)
     )
     return batch * SKETCHED / seconds
@@ -158,17 +174,23 @@ def _filler() -> Filler:
     return Filler.make()
 
 
-def _persons_of(minutiae: int) -> list[EncounterTemplate]:
+@cache
+def rolled(minutiae: int) -> tuple[TenPrint, ...]:
     """Rolled generated persons whose every finger has at least so many minutiae."""
     made = generate_population(SEED, 48, impression=Impression.ROLLED)
-    people = [describe_encounter(ten_print.samples) for ten_print in made]
-    enough = [p for p in people if min(len(f) for f in p.fingers) >= minutiae]
+    enough = tuple(t for t in made if min(len(s.minutiae) for s in t.samples) >= minutiae)
     if not enough:
         raise ValueError(f"no generated person has {minutiae} minutiae in every finger")
     return enough
 
 
-def _median_seconds(work: Callable[[], object]) -> float:
+@cache
+def _persons_of(minutiae: int) -> tuple[EncounterTemplate, ...]:
+    return tuple(describe_encounter(ten_print.samples) for ten_print in rolled(minutiae))
+
+
+def median_seconds(work: Callable[[], object]) -> float:
+    """Of repeated runs, after one that warms up."""
     work()
     taken: list[float] = []
     while sum(taken) < _SECONDS or len(taken) < 3:

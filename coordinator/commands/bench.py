@@ -61,6 +61,10 @@ def _show(result: dict[str, Any]) -> None:
     console = out()
     rows = [
         *((f"Screen, 40 x 32, {k}", f"{v:,.0f}/s") for k, v in _rates(result, "screen")),
+        (
+            "Consolidation, 40 x 32",
+            f"{result['consolidation_comparisons_per_s_by_minutiae']['40x32']:,.0f}/s",
+        ),
         *((f"Sketch, {k}", f"{v:,.0f}/s") for k, v in _rates(result, "sketch")),
         *(
             (f"Search of {int(size):,}", f"{s['p50']:.3f} s, 95th {s['p95']:.3f} s")

@@ -23,6 +23,9 @@ def test_it_keeps_its_contract(tmp_path: Path) -> None:
     assert result["sketch_pairs_per_s"].keys() == batches
     assert result["screen_comparisons_per_s"].keys() == {"threads=1,batch=1", "threads=2,batch=1"}
     assert all(rate > 0 for rate in result["sketch_pairs_per_s"].values())
+    for stage in ("screen", "consolidation"):
+        rates = result[f"{stage}_comparisons_per_s_by_minutiae"]
+        assert rates["40x32"] > rates["64x48"] > rates["96x64"] > 0
     searches = result["search_seconds"]["2000"]
     assert 0 < searches["p50"] <= searches["p95"]
     assert searches["mates_first"] == 3
