@@ -279,7 +279,7 @@ class Shard:
             backend=self._backend.name,
             sequence=request.sequence,
             partitions=tuple(
-                _partition_answer(partition, rows, ids)
+                partition_answer(partition, rows, ids)
                 for partition, rows in zip(request.partitions, answer.partitions, strict=True)
             ),
             stage_seconds=answer.stage_seconds,
@@ -353,8 +353,8 @@ def _visible(
     return [np.flatnonzero(there & (partition == wanted)) for wanted in partitions]
 
 
-def _partition_answer(partition: int, rows: RowsAnswer, ids: list[str]) -> PartitionAnswer:
-    """Hits by encounter id, ties in its order."""
+def partition_answer(partition: int, rows: RowsAnswer, ids: list[str]) -> PartitionAnswer:
+    """What a partition's rows answered, by encounter id, ties in its order."""
     hits = [
         EncounterHit(
             encounter_id=ids[row],
