@@ -18,7 +18,6 @@ from cluster.partitions import partition_of
 from cluster.store import SubjectOf
 from coordinator.evaluate.identification import CANDIDATES
 from coordinator.search.merge import SubjectHit, rank_subjects
-from coordinator.search.plan import partition_limit
 from workers.matching.backends import load_backend
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.search import RowsAnswer, search_partitions
@@ -35,8 +34,8 @@ class Searched:
         place: of the person among the candidates of the first, from 0; None where it is not one.
         mate: the person's score there; minus infinity where it is no candidate.
         stranger: best score of the second; minus infinity where it found nobody.
-        mate_exhaustive: the person's score where the partition it is in is searched without the
-            sketch; None where the sketch was not used anyway.
+        mate_exhaustive: the person's score where its partition is searched without the sketch,
+            asked only where it was not first with it; None where the sketch was not used anyway.
     """
 
     place: int | None
@@ -111,8 +110,8 @@ class EnrolledGallery:
         subject = self._owners[self._ids[mate]].subject_id
         place, score = _find(self._ranked(answers), subject)
         strangers = self._ranked(without)
-        exhaustive = None
-        if answers[home].sketched:
+        exhaustive = score if answers[home].sketched else None
+        if place != 0 and exhaustive is not None:
             full = self._ask(probe, [visible[home]], exhaustive=True)
             ranked = self._ranked([*answers[:home], *full, *answers[home + 1 :]])
             _, exhaustive = _find(ranked, subject)
@@ -122,9 +121,9 @@ class EnrolledGallery:
     def _ask(
         self, probe: Probe, visible: Sequence[Rows], *, exhaustive: bool = False
     ) -> tuple[RowsAnswer, ...]:
-        limit = partition_limit(CANDIDATES)
+        # The coordinator asks for more, since subjects may have several encounters.
         return search_partitions(
-            self._backend, probe, self._packed, visible, limit=limit, exhaustive=exhaustive
+            self._backend, probe, self._packed, visible, limit=CANDIDATES, exhaustive=exhaustive
         ).partitions
 
     def _ranked(self, answers: Sequence[RowsAnswer]) -> list[SubjectHit]:

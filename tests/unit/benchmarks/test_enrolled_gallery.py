@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -31,34 +33,28 @@ def people() -> list[EncounterTemplate]:
 
 def best(
     probe: EncounterTemplate,
-    enrolled: list[EncounterTemplate],
-    numbers: list[int],
+    numbers: Collection[int],
     *,
     partitions: int,
     exhaustive: bool = False,
 ) -> dict[int, float]:
-    """Score by person of a plain search of all partitions."""
+    """Score by person of a plain search of all partitions that hold some of the people."""
     backend = load_backend("numpy")
     of = [partition_of(f"subject-{number:07}-1", partitions) for number in numbers]
     found = search_partitions(
         backend,
         prepare_probe(probe),
-        backend.pack(enrolled),
+        backend.pack([people()[number] for number in numbers]),
         [np.flatnonzero(np.array(of) == partition) for partition in range(partitions)],
         limit=20,
         exhaustive=exhaustive,
     )
     fingers = [finger.position for finger in probe.fingers]
     return {
-        numbers[row]: calibrate(float(fused), fingers).score
+        list(numbers)[row]: calibrate(float(fused), fingers).score
         for answer in found.partitions
         for row, fused in zip(answer.rows, answer.fused, strict=True)
     }
-
-
-def without(person: int) -> tuple[list[EncounterTemplate], list[int]]:
-    numbers = [number for number in range(SUBJECTS) if number != person]
-    return [people()[number] for number in numbers], numbers
 
 
 @pytest.mark.parametrize("partitions", [1, 3])
@@ -67,16 +63,27 @@ def test_with_the_person_and_without_as_if_searched_twice(partitions: int) -> No
     for person in (0, 7, 299):
         probe = encounter(person, 1, positions=BOTH)
         found = gallery.search(probe, person)
-        scores = best(probe, people(), list(range(SUBJECTS)), partitions=partitions)
+        scores = best(probe, range(SUBJECTS), partitions=partitions)
         assert (found.place, found.mate) == (0, scores[person])
-        strangers = best(probe, *without(person), partitions=partitions)
+        others = [number for number in range(SUBJECTS) if number != person]
+        strangers = best(probe, others, partitions=partitions)
         assert found.stranger == max(strangers.values()) < PARAMETERS.thresholds.possible
-        # Only one partition is larger than what is not worth a sketch.
-        if partitions > 1:
-            assert found.mate_exhaustive is None
-        else:
-            whole = best(probe, people(), list(range(SUBJECTS)), partitions=1, exhaustive=True)
-            assert found.mate_exhaustive == whole[person]
+        # Only a partition of all of them is large enough for a sketch.
+        assert found.mate_exhaustive == (scores[person] if partitions == 1 else None)
+
+
+def test_a_person_whom_the_sketch_loses_is_found_without_it() -> None:
+    gallery = EnrolledGallery(people(), {}, partitions=1)
+    ours, theirs = encounter(3, 1, positions=BOTH), encounter(8, 1, positions=BOTH)
+    planted = [
+        replace(finger, sketch=other.sketch)
+        for finger, other in zip(ours.fingers, theirs.fingers, strict=True)
+    ]
+    probe = replace(ours, fingers=tuple(planted))
+    found = gallery.search(probe, 3)
+    assert (found.place, found.mate) == (None, -np.inf)
+    whole = best(probe, range(SUBJECTS), partitions=1, exhaustive=True)
+    assert found.mate_exhaustive == whole[3] > PARAMETERS.thresholds.likely
 
 
 def test_a_person_shown_as_another_finger_is_not_found() -> None:
