@@ -2,9 +2,9 @@
 
     python -m benchmarks.cut_loss
 
-The persons of `benchmarks.sketch_loss`, mates among 20,000 others, screened. Fewer are drawn than
-there, since each takes seconds. Writes ``benchmarks/results/cut_loss.json``, which
-`workers.matching.parameters` quotes.
+The persons of `benchmarks.composed_persons`, mates among 20,000 others, screened. Fewer are drawn
+than for `benchmarks.sketch_loss`, since each takes seconds. Writes
+``benchmarks/results/cut_loss.json``, which `workers.matching.parameters` quotes.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.composed_persons import OTHERS, Others, draw_person, real_fingers
 from benchmarks.real_prints import DEVELOPMENT
 from benchmarks.record import record
-from benchmarks.sketch_loss import OTHERS, Others, draw_person, real_fingers
 from workers.matching.backends import load_backend
 from workers.matching.probe import prepare_probe
 
 SEED = 7110
 DRAWS = {4: 200, 8: 100}
-SHARES = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01)
+SHARES = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01)
 
 
 def main() -> None:

@@ -11,20 +11,18 @@ Writes ``benchmarks/results/screen_loss.json``, which `workers.matching.paramete
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.real_prints import DEVELOPMENT, REAL_SETS, templates
+from benchmarks.composed_persons import compose, prints_by_finger
+from benchmarks.real_prints import DEVELOPMENT, REAL_SETS
 from benchmarks.record import record
-from workers.biometrics.model import FingerPosition, Impression
+from workers.biometrics.model import FINGERS, Impression
 from workers.matching.backend import PackedGallery
 from workers.matching.backends import load_backend
 from workers.matching.descriptor import describe_encounter
-from workers.matching.parameters import descriptor_hash
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.template import EncounterTemplate, FingerTemplate
 from workers.synthesis.templates import generate_population
@@ -37,7 +35,7 @@ DRAWN_PAIRS = 4
 DEPTHS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.10, 0.20)
 """Shares of the gallery that go on."""
 
-POSITIONS = (FingerPosition.RIGHT_THUMB, FingerPosition.RIGHT_INDEX)
+POSITIONS = FINGERS[:2]
 
 Prints = dict[str, list[FingerTemplate]]
 """The prints of each finger."""
@@ -48,9 +46,7 @@ def main() -> None:
     screen = Screen()
     result: dict[str, Any] = {"depths": list(DEPTHS), "fingers": {"1": {}, "2": {}}}
     for real in REAL_SETS:
-        prints: Prints = defaultdict(list)
-        for scan, template in templates(real):
-            prints[scan.finger].append(template)
+        prints = prints_by_finger(real)
         for fingers, places in (("1", screen.one(prints)), ("2", screen.two(prints))):
             lost = [int((places >= depth * BACKGROUND).sum()) for depth in DEPTHS]
             result["fingers"][fingers][real.name] = {"mates": len(places), "lost": lost}
@@ -124,9 +120,8 @@ class Screen:
 
 
 def _person(fingers: list[FingerTemplate]) -> EncounterTemplate:
-    """A made-up person whose fingers are the first positions."""
-    placed = (replace(f, position=p) for f, p in zip(fingers, POSITIONS, strict=False))
-    return EncounterTemplate(tuple(placed), descriptor_hash())
+    """A composed person whose fingers are the first positions."""
+    return compose(fingers, np.arange(len(fingers)))
 
 
 if __name__ == "__main__":

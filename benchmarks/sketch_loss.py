@@ -1,4 +1,4 @@
-"""How many mates the sketch loses at every depth: persons made up of real fingers.
+"""How many mates the sketch loses at every depth, on persons composed of real fingers.
 
     python -m benchmarks.sketch_loss
 
@@ -12,29 +12,29 @@ lost at a depth follows. The draws share fingers, so intervals are resampled ove
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.real_prints import DEVELOPMENT, REAL_SETS, templates
+from benchmarks.composed_persons import (
+    OTHERS,
+    Others,
+    draw_person,
+    finger_weights,
+    real_fingers,
+)
+from benchmarks.real_prints import DEVELOPMENT
 from benchmarks.record import record
-from workers.biometrics.model import FINGERS, Impression
-from workers.matching.descriptor import describe_encounter
-from workers.matching.parameters import PARAMETERS, descriptor_hash
+from workers.matching.parameters import PARAMETERS
 from workers.matching.probe import prepare_probe
 from workers.matching.sketch import Level, gallery_row
-from workers.matching.template import EncounterTemplate, FingerTemplate
-from workers.synthesis.templates import generate_population
 
 SEED = 7109
 DRAWS = {10: 1000, 8: 1000, 4: 3000, 2: 3000}
 """Persons drawn, by number of fingers."""
 
-OTHERS = 20_000
-GENERATED = 400
-SHARES = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
+SHARES = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 REPLICATES = 500
 
 
@@ -62,91 +62,6 @@ def main() -> None:
     record("sketch_loss", result, data=f"{DEVELOPMENT}; generated fingers", seed=SEED)
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A made-up person.
-
-    Attributes:
-        fingers: numbers of the real fingers it is made of, (k,).
-        positions: place of each among the ten, (k,).
-        probe, mate: two sessions.
-    """
-
-    fingers: NDArray[np.intp]
-    positions: NDArray[np.intp]
-    probe: EncounterTemplate
-    mate: EncounterTemplate
-
-
-def draw_person(real: list[list[FingerTemplate]], count: int, rng: np.random.Generator) -> Drawn:
-    """A person of `count` fingers, with two sessions of different scans."""
-    fingers = rng.choice(len(real), count, replace=False)
-    positions = rng.permutation(len(FINGERS))[:count]
-    scans = [rng.permutation(len(real[f]))[:2] for f in fingers]
-    probe, mate = (
-        _person([real[f][s[side]] for f, s in zip(fingers, scans, strict=True)], positions)
-        for side in (0, 1)
-    )
-    return Drawn(fingers, positions, probe, mate)
-
-
-class Others:
-    """Made-up persons that stand in a mate's way.
-
-    Attributes:
-        people: their encounters.
-        rows: of each level, float32 (OTHERS, level.width).
-    """
-
-    def __init__(self, real: list[list[FingerTemplate]], rng: np.random.Generator) -> None:
-        generated = [
-            finger
-            for impression in Impression
-            for ten_print in generate_population(SEED, GENERATED // 2, impression=impression)
-            for finger in describe_encounter(ten_print.samples).fingers
-        ]
-        # Whose finger it is; generated ones are nobody's.
-        self._owners = np.full((OTHERS, len(FINGERS)), -1)
-        self.people = []
-        for person in range(OTHERS):
-            fingers = []
-            for place in range(len(FINGERS)):
-                if rng.random() < 0.5:
-                    owner = int(rng.integers(len(real)))
-                    self._owners[person, place] = owner
-                    fingers.append(real[owner][int(rng.integers(len(real[owner])))])
-                else:
-                    fingers.append(generated[int(rng.integers(len(generated)))])
-            self.people.append(_person(fingers, np.arange(len(FINGERS))))
-        self.rows = {
-            level: np.stack([gallery_row(p, level) for p in self.people]).astype(np.float32)
-            for level in Level
-        }
-
-    def without(self, person: Drawn) -> NDArray[np.bool_]:
-        """Who has none of a person's fingers where that has them."""
-        theirs = self._owners[:, person.positions] == person.fingers
-        return np.asarray(~theirs.any(axis=1))
-
-
-def real_fingers() -> list[list[FingerTemplate]]:
-    """Prints by finger; both sensors' prints of a Neurotechnology finger are one finger's."""
-    prints: dict[str, list[FingerTemplate]] = {}
-    for real in REAL_SETS:
-        for scan, template in templates(real):
-            name = scan.finger if real.persons else f"{real.name} {scan.finger}"
-            prints.setdefault(name, []).append(template)
-    return list(prints.values())
-
-
-def _person(fingers: list[FingerTemplate], positions: NDArray[np.intp]) -> EncounterTemplate:
-    placed = [
-        replace(finger, position=FINGERS[place])
-        for finger, place in zip(fingers, positions, strict=True)
-    ]
-    return EncounterTemplate(tuple(sorted(placed, key=lambda f: f.position)), descriptor_hash())
-
-
 def _curves(
     above: dict[Level, NDArray[np.float64]],
     drawn: NDArray[np.intp],
@@ -165,8 +80,7 @@ def _curves(
     gone = (above[Level.COARSE] >= depth.coarse) | (above[Level.FINE] >= depth.fine)
     rates = []
     for _ in range(REPLICATES):
-        weight = np.bincount(rng.integers(fingers, size=fingers), minlength=fingers)
-        weights = weight[drawn].astype(np.float64).mean(axis=1)
+        weights = finger_weights(drawn, fingers, rng)
         rates.append(float((gone * weights).sum() / weights.sum()))
     return {
         "mates": len(drawn),

@@ -310,17 +310,17 @@ class Shard:
             backend=self._backend.name,
             sequence=request.sequence,
             partitions=tuple(
-                _partition_answer(partition, rows, state.encounter_id)
+                partition_answer(partition, rows, state.encounter_id)
                 for partition, rows in zip(request.partitions, answer.partitions, strict=True)
             ),
             stage_seconds=answer.stage_seconds,
         )
 
 
-def _partition_answer(
+def partition_answer(
     partition: int, rows: RowsAnswer, encounter_id: Callable[[int], str]
 ) -> PartitionAnswer:
-    """Hits by encounter id, ties in its order."""
+    """What a partition's rows answered, by encounter id, ties in its order."""
     found = zip(rows.rows.tolist(), rows.fused, rows.finger_scores, strict=True)
     hits = [
         EncounterHit(
