@@ -211,7 +211,7 @@ def sketch() -> str:
         at = entry["depth"]
         for level in ("coarse", "fine"):
             lost = [str(count) for count in entry["lost_at_share"][level]]
-            chosen = "left out" if at[level] >= 1.0 else f"{at[level]:.1%}"
+            chosen = "left out" if at[level] >= 1.0 else f"{at[level]:.2%}"
             rows.append((f"{fingers} fingers, {level}", f"{entry['mates']:,}", *lost, chosen))
     shares = [f"{share:.2%}" for share in result["shares"]]
     return table(("mates lost where so many go on", "mates", *shares, "chosen"), rows)

@@ -21,6 +21,7 @@ from workers.matching.descriptor import describe_encounter
 from workers.matching.parameters import parameters_hash
 from workers.matching.probe import prepare_probe
 from workers.matching.search import search_batch
+from workers.matching.similarity import FEATURES
 from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate
 from workers.matching.verify import compare_all
@@ -55,20 +56,10 @@ def bench_matcher(
     backend = NumpyBackend()  # one BLAS thread from here on
     peak = blas_peak()
     screened = {f"{p}x{g}": screen_rate(p, g) for p, g in SIZES}
-    of_reference = screened["40x32"]
-    screen = partial(screen_rate, 40, 32)
-    screens = {
-        f"threads={n},batch=1": of_reference if n == 1 else side_by_side(n, [screen])[0]
-        for n in threads
-    }
+    screens = _by_threads_and_batch(threads, partial(screen_rate, 40, 32))
     consolidated = {f"{p}x{g}": consolidation_rate(p, g) for p, g in SIZES}
-    by_batch = [partial(sketch_rate, batch) for batch in BATCHES]
-    sketches = {
-        f"threads={n},batch={batch}": rate
-        for n in threads
-        for batch, rate in zip(BATCHES, side_by_side(n, by_batch), strict=True)
-    }
-    one_thread = of_reference * 2.0 * 80 * 40 * 32
+    sketches = _by_threads_and_batch(threads, sketch_rate)
+    one_thread = screened["40x32"] * 2.0 * FEATURES * 40 * 32
     filler = _filler()
     found: dict[str, dict[str, Any]] = {}
     for size in track(sizes, description="Searching galleries", total=len(sizes)):
@@ -85,6 +76,16 @@ def bench_matcher(
         "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
         "data": f"{MADE} generated persons, seed {SEED}, recombined; the store is bypassed",
         "parameters_hash": parameters_hash(),
+    }
+
+
+def _by_threads_and_batch(threads: Sequence[int], rate: Callable[[int], float]) -> dict[str, float]:
+    """A stage's rate, which depends on how many probes come together, as keys of the result."""
+    by_batch = [partial(rate, batch) for batch in BATCHES]
+    return {
+        f"threads={n},batch={batch}": found
+        for n in threads
+        for batch, found in zip(BATCHES, side_by_side(n, by_batch), strict=True)
     }
 
 
@@ -108,16 +109,23 @@ def blas_peak() -> float:
     return 2.0 * 1024**3 / median_seconds(lambda: a @ a)
 
 
-def screen_rate(probe_minutiae: int, gallery_minutiae: int) -> float:
-    """Finger comparisons a second of the screen, one thread."""
+def screen_rate(probe_minutiae: int, gallery_minutiae: int, batch: int = 1) -> float:
+    """Finger comparisons a second of the screen, one thread.
+
+    Shortlists differ from probe to probe, so the probes of a batch are screened one by one.
+    """
     backend = NumpyBackend()
     large = _persons_of(max(probe_minutiae, gallery_minutiae))
     people = [large[i % len(large)].cut(gallery_minutiae) for i in range(SCREENED)]
     packed = backend.pack(people)
     probe = prepare_probe(large[0].cut(probe_minutiae))
     rows = np.arange(SCREENED)
-    comparisons = SCREENED * len(probe.fingers)
-    return comparisons / median_seconds(lambda: backend.screen(probe, packed, rows, _go_on))
+
+    def work() -> None:
+        for _ in range(batch):
+            backend.screen(probe, packed, rows, _go_on)
+
+    return batch * SCREENED * len(probe.fingers) / median_seconds(work)
 
 
 def consolidation_rate(probe_minutiae: int, gallery_minutiae: int) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,6 +21,8 @@ from workers.matching.calibration import (
     calibrate,
     calibrate_finger,
     expected_false_candidates,
+    finger_curve,
+    person_curve,
 )
 from workers.matching.codec import decode, encode
 from workers.matching.cut import best_with_ties
@@ -201,10 +205,24 @@ def test_calibration_is_monotone_and_bounded(a: float, b: float, positions: set[
     assert many.score == pytest.approx(max(one.score - 10.0, 0.0)) or one.score == SCORE_MAX
 
 
+@given(
+    st.floats(-100.0, 3000.0),
+    st.sets(st.sampled_from(FINGERS), min_size=1),
+    st.integers(1, 30),
+)
+def test_no_score_exceeds_the_evidence_unmarked(
+    fused: float, positions: set[int], encounters: int
+) -> None:
+    calibrated = calibrate(fused, positions, encounters=encounters)
+    limit = person_curve(len(positions)).limit
+    assert calibrated.extrapolated or calibrated.score <= limit - 10.0 * math.log10(encounters)
+
+
 @given(st.floats(0.0, 1.0), st.floats(0.0, 1.0))
 def test_finger_calibration_is_monotone(a: float, b: float) -> None:
     low, high = (calibrate_finger(raw) for raw in sorted((a, b)))
     assert 0.0 <= low.score <= high.score <= SCORE_MAX
+    assert high.extrapolated or high.score <= finger_curve().limit
 
 
 @given(st.floats(0.0, 120.0), st.integers(0, 10**9))

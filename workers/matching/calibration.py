@@ -1,10 +1,10 @@
 """What a score is worth: -10 log10 of the share of impostors that score as high.
 
-Fitted on whole generated persons (`benchmarks/fit_calibration.py`): the distribution of one
-finger's raw score against impostors, and, for each number of common fingers, that of the fused
-score, since the fingers of one person are not independent. Where impostors were observed the
-curve is their quantiles; above, a fitted tail: a power of one finger's raw score, an exponential of
-the fused score. What ships is the curve, never a template.
+Fitted on generated persons (`benchmarks/fit_calibration.py`): the distribution of one finger's
+raw score against impostors, stretched until real impostors score no higher, and, for each number
+of common fingers, that of the fused score of whole persons, since the fingers of one person are
+not independent. Up to a threshold the curve is quantiles of the impostors observed; above, a
+fitted tail. What ships is the curve, never a template.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def calibrate(
     """
     if not positions:
         return CalibratedScore(0.0, extrapolated=False)
-    curve = _curves()[min(len(set(positions)), len(_curves()) - 1)]
+    curve = person_curve(len(set(positions)))
     one = float(curve.at(np.array([fused_score]))[0])
     return _bounded(one - 10.0 * math.log10(max(encounters, 1)), one > curve.limit)
 
@@ -95,6 +95,11 @@ def _bounded(score: float, extrapolated: bool) -> CalibratedScore:
 def finger_curve() -> Curve:
     """The curve of one finger's raw score."""
     return _curves()[0]
+
+
+def person_curve(fingers: int) -> Curve:
+    """The curve of the fused score of persons with so many common fingers, 1 to 10."""
+    return _curves()[fingers]
 
 
 def expected_false_candidates(score: float, gallery_subjects: int) -> float:

@@ -7,12 +7,16 @@ import pickle
 import numpy as np
 import pytest
 
-from benchmarks.fit_calibration import fit_curve, fit_finger_curve
 from tests.unit.matching.samples import encounter, sample
 from workers.biometrics.model import FINGERS, Impression
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.backends import load_backend
-from workers.matching.calibration import calibrate, calibrate_finger, finger_curve
+from workers.matching.calibration import (
+    calibrate,
+    calibrate_finger,
+    finger_curve,
+    person_curve,
+)
 from workers.matching.descriptor import describe_encounter, describe_finger
 from workers.matching.explain import explain
 from workers.matching.fuse import fuse
@@ -143,30 +147,11 @@ def test_fusion_adds_the_common_fingers() -> None:
     assert fused[2] == 0.0
 
 
-def test_fitted_curve_recovers_a_known_tail() -> None:
-    """Exponential impostors: the score of x is 10 log10(e) x, in the body and beyond."""
-    impostors = np.random.default_rng(1).exponential(1.0, 200_000)
-    curve = fit_curve(impostors)
-    at = np.array([0.5, 2.0, 5.0, 9.0, 20.0])
-    np.testing.assert_allclose(curve.at(at), at * 10.0 * np.log10(np.e), rtol=0.12)
-    assert curve.limit == pytest.approx(53.0, abs=0.1)
-    assert np.all(np.diff(curve.values) > 0)
-    assert np.all(np.diff(curve.scores) > 0)
-
-
-def test_fitted_finger_curve_recovers_a_power_law() -> None:
-    """Pareto impostors above 0.01 with exponent 11: score = 110 log10(x / 0.01)."""
-    impostors = 0.01 * (1.0 + np.random.default_rng(2).pareto(11.0, 200_000))
-    curve = fit_finger_curve(impostors)
-    at = np.array([0.015, 0.02, 0.05, 0.3])
-    np.testing.assert_allclose(curve.at(at), 110.0 * np.log10(at / 0.01), rtol=0.2)
-
-
 def test_shipped_curves_rise() -> None:
-    curve = finger_curve()
-    assert np.all(np.diff(curve.values) > 0)
-    assert np.all(np.diff(curve.scores) > 0)
-    assert curve.slope > 0
+    for curve in (finger_curve(), *(person_curve(k) for k in range(1, 11))):
+        assert np.all(np.diff(curve.values) > 0)
+        assert np.all(np.diff(curve.scores) > 0)
+        assert curve.slope > 0
     scores = [calibrate(fused, FINGERS).score for fused in np.linspace(-40, 300, 100)]
     assert scores[0] == 0.0
     assert np.all(np.diff(scores) >= 0)
