@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from workers.matching.similarity import DIMENSIONS, FEATURES, fill_features
 from workers.matching.template import FingerTemplate
 
-BLOCK_MINUTIAE = 2048
-"""Minutiae of a block, about: its product with 40 probe minutiae stays in cache."""
+BLOCK_MINUTIAE = 6144
+"""Minutiae of a block, about: few enough for the cache, enough to be worth the calls."""
 
 _WIDTHS = np.arange(1, BLOCK_MINUTIAE)
 

@@ -36,7 +36,7 @@ _SKETCH_BLOCK = 4096
 _SCORES_BYTES = 128 << 20
 """Of sketch scores at a time; probes that would take more share another pass."""
 
-_BLOCKS_SCORED = 8
+_BLOCKS_SCORED = 4
 """Blocks whose similarities are turned to scores together: the arrays stay in cache."""
 
 _ALL_SHARE = 0.5
