@@ -49,6 +49,7 @@ CLAIMED = (1e-1, 1e-2, 1e-3)
 CLAIMED_OF_GENERATED = (1e-2, 1e-3, 1e-4, 1e-5)
 FINGERS = (1, 2, 4, 10)
 DRAWS = 20_000
+ALL_SETS = "all sets"
 
 T = TypeVar("T")
 
@@ -98,7 +99,7 @@ def single_fingers(factors: Mapping[str, float]) -> Iterator[tuple[str, dict[str
 
 def composed(factors: Mapping[str, float]) -> Iterator[dict[str, Any]]:
     """Persons composed of the fingers of all sets, and of those of one group of sets."""
-    makers: list[tuple[str, Sequence[RealGroup]]] = [("all sets", real_groups())]
+    makers: list[tuple[str, Sequence[RealGroup]]] = [(ALL_SETS, real_groups())]
     makers += [(group.name, [group]) for group in real_groups()]
     for name, groups in makers:
         composer = Composer(groups, factors)

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks import gpu_roofline
 from benchmarks.accuracy.tables import PEER_TABLES
+from benchmarks.calibration_tables import CALIBRATION_TABLES
 from benchmarks.markdown import NONE, percent, set_name, table
 from benchmarks.record import recorded
 from benchmarks.robustness_tables import ROBUSTNESS_TABLES
@@ -173,36 +174,6 @@ def projection() -> str:
     return table(head, rows)
 
 
-def claims() -> str:
-    """False matches at claimed rates."""
-    result = recorded("calibration_claims")
-    rows = []
-    for name, entry in result["sets"].items():
-        bounds = [
-            f"{100 * rate:.2g} % ({percent(low, high)})" if rate else NONE
-            for rate, (low, high) in zip(entry["measured"], entry["interval"], strict=True)
-        ]
-        rows.append((name, f"{entry['impostor']:,}", *bounds))
-    head = (
-        "measured, where claimed is",
-        "impostor pairs",
-        *(f"{c:.1%}" for c in result["claimed"]),
-    )
-    return table(head, rows)
-
-
-def widening() -> str:
-    """Real false matches where the generated scores' spread is left and where it is widened."""
-    result = recorded("widening_choice")
-    rows = [
-        (f"spread x {factor}", *(f"{rate:.2%}" for rate in rates))
-        for factor, rates in result["measured"].items()
-    ]
-    claimed = [f"{rate:.1%}" for rate in result["claimed"]]
-    head = (f"of {result['impostor']:,} real impostor pairs, where claimed is", *claimed)
-    return table(head, rows)
-
-
 def sketch() -> str:
     """Mates that the sketch loses, by depth."""
     result = recorded("sketch_loss")
@@ -334,6 +305,7 @@ def gpu_capacity() -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "verification": verification,
     **PEER_TABLES,
+    **CALIBRATION_TABLES,
     **ROBUSTNESS_TABLES,
     "identification": identification,
     "identification run": identification_run,
@@ -341,8 +313,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "identification conditions": identification_conditions,
     "identification exhaustive": identification_exhaustive,
     "projection": projection,
-    "claims": claims,
-    "widening": widening,
     "sketch": sketch,
     "throughput": throughput,
     "peer speed": peer_speed,
