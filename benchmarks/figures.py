@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from benchmarks import gpu_roofline
 from benchmarks.accuracy.tables import PEER_TABLES
@@ -14,7 +13,6 @@ from benchmarks.calibration_tables import CALIBRATION_TABLES
 from benchmarks.markdown import NONE, percent, set_name, table
 from benchmarks.record import recorded
 from benchmarks.robustness_tables import ROBUSTNESS_TABLES
-from benchmarks.shown_fingers import Condition
 
 
 def verification() -> str:
@@ -65,99 +63,6 @@ def identification() -> str:
         "search, median / 95th",
     )
     return table(head, rows)
-
-
-def identification_run() -> str:
-    """What the identification figures are of."""
-    result = recorded("identification")
-    return (
-        f"{result['partitions']} partitions, {result['real_fingers']} real fingers, "
-        f"{result['cpu_seconds'] / 60:.0f} CPU-minutes, matcher "
-        f"`{result['parameters_hash'][:12]}`"
-    )
-
-
-def identification_sizes() -> str:
-    """Identification by gallery size and fingers."""
-    cells = [c for c in recorded("identification")["cells"] if c["condition"] == Condition.NONE]
-    rows = [
-        (
-            _searched(cell),
-            f"{cell['fingers']}",
-            f"{cell['searches']:,}",
-            _share(cell["not_first"]),
-            *(_share(cell["missed_at_fpir"][fpir]) for fpir in ("0.01", "0.001")),
-            *_at_thresholds(cell),
-        )
-        for cell in cells
-    ]
-    head = ("persons, gallery", "fingers", "searches", "not at rank 1")
-    return table((*head, "missed at FPIR 1 %", "missed at FPIR 0.1 %", *_AT_THRESHOLDS), rows)
-
-
-def identification_conditions() -> str:
-    """Identification with fingers missing, exchanged or rolled."""
-    cells = [c for c in recorded("identification")["cells"] if c["condition"] != Condition.NONE]
-    rows = [
-        (
-            cell["condition"],
-            _searched(cell),
-            f"{cell['fingers']}",
-            f"{cell['searches']:,}",
-            _share(cell["not_first"]),
-            *_at_thresholds(cell),
-        )
-        for cell in cells
-    ]
-    head = ("what is wrong", "persons, gallery", "fingers", "searches", "not at rank 1")
-    return table((*head, *_AT_THRESHOLDS), rows)
-
-
-def identification_exhaustive() -> str:
-    """Persons missed with the sketch and without."""
-    rows = []
-    for cell in recorded("identification")["cells"]:
-        both = cell["exhaustive"]
-        if both:
-            missed = [
-                f"{both[name]['missed_sketched']} / {both[name]['missed_exhaustive']}"
-                for name in ("possible", "likely")
-            ]
-            fingers, searches = f"{cell['fingers']}", f"{both['searches']:,}"
-            rows.append((cell["condition"], _searched(cell), fingers, searches, *missed))
-    head = ("what is wrong", "persons, gallery", "fingers", "searches")
-    return table((*head, "missed at `possible`", "missed at `likely`"), rows)
-
-
-_AT_THRESHOLDS = (
-    "missed at `possible`",
-    "false at `possible`",
-    "missed at `likely`",
-    "false at `likely`",
-)
-
-
-def _at_thresholds(cell: dict[str, Any]) -> list[str]:
-    at = cell["at_threshold"]
-    return [
-        _share(at[name][what]) for name in ("possible", "likely") for what in ("missed", "false")
-    ]
-
-
-def _searched(cell: dict[str, Any]) -> str:
-    return f"{cell['persons']}, {cell['subjects']:,}"
-
-
-def _share(of: dict[str, Any] | None) -> str:
-    """A share with its interval, where the searches resolve it."""
-    if of is None:
-        return "not resolved"
-    if not of["share"]:
-        return NONE
-    if of["share"] == 1.0:
-        return "all"
-    low, high = of["interval"]
-    return f"{100 * of['share']:.2f} % ({percent(low, high)})"
 
 
 def projection() -> str:
@@ -308,10 +213,6 @@ TABLES: dict[str, Callable[[], str]] = {
     **CALIBRATION_TABLES,
     **ROBUSTNESS_TABLES,
     "identification": identification,
-    "identification run": identification_run,
-    "identification sizes": identification_sizes,
-    "identification conditions": identification_conditions,
-    "identification exhaustive": identification_exhaustive,
     "projection": projection,
     "sketch": sketch,
     "throughput": throughput,
