@@ -21,7 +21,7 @@ def test_it_keeps_its_contract(tmp_path: Path) -> None:
     result = json.loads(target.read_text())
     batches = {f"threads={n},batch={b}" for n in (1, 2) for b in (1, 8, 64)}
     assert result["sketch_pairs_per_s"].keys() == batches
-    assert result["screen_comparisons_per_s"].keys() == {"threads=1,batch=1", "threads=2,batch=1"}
+    assert result["screen_comparisons_per_s"].keys() == batches
     assert all(rate > 0 for rate in result["sketch_pairs_per_s"].values())
     for stage in ("screen", "consolidation"):
         rates = result[f"{stage}_comparisons_per_s_by_minutiae"]
