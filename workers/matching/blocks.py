@@ -71,7 +71,7 @@ class Block:
         self.angle[:n, column] = finger.angle
 
     def fill_features(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Writes `similarity.gallery_features` into (s * f, FEATURES), contiguous."""
+        """See `similarity.fill_features`, (s * f, FEATURES)."""
         fill_features(features, self.descriptors.reshape(-1, DIMENSIONS), self.angle.ravel())
         return features
 

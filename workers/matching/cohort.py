@@ -18,7 +18,7 @@ class Cohort:
     """Fingers one after another, none empty.
 
     Attributes:
-        features: float32 (minutiae of all, FEATURES), as `similarity.gallery_features`.
+        features: float32 (minutiae of all, FEATURES), as by `similarity.fill_features`.
         starts: first minutia of each finger, (c,).
         counts: minutiae of each finger, (c,).
         sketches: of each finger, int8 (c, s).

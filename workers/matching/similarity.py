@@ -36,19 +36,10 @@ def sectors(angle: NDArray[np.uint16]) -> NDArray[np.uint16]:
     return np.asarray((angle + np.uint16(SECTOR_WIDTH // 2)) >> _SECTOR_SHIFT)
 
 
-def gallery_features(
-    descriptors: NDArray[np.int8], angle: NDArray[np.uint16]
-) -> NDArray[np.float32]:
-    """Descriptor and one-hot sector of each minutia, float32 (n, FEATURES)."""
-    features = np.empty((len(angle), FEATURES), np.float32)
-    fill_features(features, descriptors, angle)
-    return features
-
-
 def fill_features(
     features: NDArray[np.float32], descriptors: NDArray[np.int8], angle: NDArray[np.uint16]
 ) -> None:
-    """`gallery_features` into a contiguous array that is there already."""
+    """Writes descriptor and one-hot sector of each minutia into a contiguous (n, FEATURES)."""
     features[:, :DIMENSIONS] = descriptors
     features[:, DIMENSIONS:] = 0.0
     first = np.arange(DIMENSIONS, features.size, FEATURES)

@@ -15,7 +15,7 @@ import numpy as np
 import coordinator
 from cluster.store import Enrolled, Enrolment, FileKeyProvider, Store
 from coordinator.commands import cli, run
-from tests.populations import encounter
+from tests.populations import encounter, smudged
 from workers.biometrics.model import Capture, FingerPosition
 from workers.matching.descriptor import redescribe
 from workers.matching.template import EncounterTemplate
@@ -87,7 +87,7 @@ def _between(person: int) -> Enrolment:
 
 def _newest(person: int) -> Enrolment:
     """A year later with the same sensor, or seven with another; quality falls."""
-    template, quality = encounter(person, session=1), 80
+    template, quality = smudged(encounter(person, session=1), 6.0, seed=person), 80
     if person in POOR:
         template, quality = blurred(template, seed=person), 9
     elif person == OTHER_FINGER:

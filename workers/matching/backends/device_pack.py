@@ -74,12 +74,14 @@ def tiled(pack: PositionPack) -> HostPosition:
     """One position in tiles; fingers keep the order of the pack."""
     tiles = -(-pack.counts // TILE)
     parts = [_tiled_block(block) for block in pack.blocks]
+    rows = np.empty(len(pack.counts), np.int32)
+    rows[pack.by_row] = pack.rows_sorted
     return HostPosition(
         descriptors=np.concatenate([descriptors for descriptors, _ in parts]),
         sectors=np.concatenate([sectors for _, sectors in parts]),
         first_tile=np.concatenate([[0], np.cumsum(tiles)]).astype(np.int32),
         counts=pack.counts.astype(np.uint8),
-        rows=pack.rows.astype(np.int32),
+        rows=rows,
     )
 
 

@@ -40,7 +40,6 @@ class PositionPack:
         counts: minutiae of each finger, (n,).
         first: where each finger's first minutia is, (n,).
         stride: from there to its next one, (n,).
-        rows: encounter of each finger, (n,).
         by_row: fingers ordered by row, (n,).
         rows_sorted: row of each finger in that order, (n,).
     """
@@ -51,7 +50,6 @@ class PositionPack:
     counts: NDArray[np.intp]
     first: NDArray[np.intp]
     stride: NDArray[np.intp]
-    rows: NDArray[np.intp]
     by_row: NDArray[np.intp]
     rows_sorted: NDArray[np.intp]
 
@@ -59,7 +57,7 @@ class PositionPack:
     def nbytes(self) -> int:
         """Memory held, bytes."""
         m = self.minutiae
-        arrays = (self.counts, self.first, self.stride, self.rows, self.by_row, self.rows_sorted)
+        arrays = (self.counts, self.first, self.stride, self.by_row, self.rows_sorted)
         return sum(a.nbytes for a in (*arrays, m.descriptors, m.x, m.y, m.angle))
 
     def find(self, rows: NDArray[np.intp], checkpoint: Checkpoint) -> FingerIndex:
@@ -140,7 +138,6 @@ def pack_fingers(position: int, fingers: Sequence[tuple[int, FingerTemplate]]) -
         counts=counts,
         first=np.repeat(starts[:-1], widths) + column,
         stride=stride,
-        rows=rows,
         by_row=by_row,
         rows_sorted=rows[by_row],
     )
