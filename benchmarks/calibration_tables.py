@@ -71,11 +71,17 @@ def claims_of_sets() -> str:
     """False matches of single fingers at claimed rates."""
     result = recorded("calibration_claims")
     rows = [
-        (set_name(name), f"{entry['impostors']:,}", *_rates(entry))
+        (
+            set_name(name),
+            f"{entry['impostors']:,}",
+            *_rates(entry),
+            f"{entry['highest']:.0f}",
+            f"{DECADE * math.log10(entry['impostors']):.0f}",
+        )
         for name, entry in result["sets"].items()
     ]
     head = ("single fingers, where claimed is", "impostor pairs", *_shares(result["claimed"]))
-    return table(head, rows)
+    return table((*head, "highest score", "claimed for it"), rows)
 
 
 def claims_of_persons() -> str:

@@ -28,12 +28,13 @@ def rates(scores: Scores, claimed: Sequence[float]) -> Rates:
 
 
 def counted(scores: Scores, claimed: Sequence[float]) -> dict[str, Any]:
-    """How many scores there are, and how many of them reach each claimed rate."""
+    """How many scores there are, how many of them reach each claimed rate, and the highest."""
     count = reached(scores.ravel(), claimed).sum(axis=1)
     return {
         "impostors": scores.size,
         "false_matches": count.tolist(),
         "measured": (count / scores.size).tolist(),
+        "highest": float(scores.max()),
     }
 
 

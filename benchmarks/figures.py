@@ -65,6 +65,23 @@ def identification() -> str:
     return table(head, rows)
 
 
+def consolidation_choice() -> str:
+    """Genuine pairs lost by iterations and by what the score is divided by."""
+    result = recorded("consolidation_choice")
+    rows = [
+        (
+            f"{choice['iterations']} iterations, size to the power of {choice['power']:g}",
+            *(_lost(errors[number]) for errors in result["sets"].values()),
+        )
+        for number, choice in enumerate(result["choices"])
+    ]
+    return table(("genuine pairs lost", *map(set_name, result["sets"])), rows)
+
+
+def _lost(errors: dict[str, float]) -> str:
+    return f"{errors['lost_at_fmr_0.001']:.0f} / {errors['lost_at_no_false_match']:.0f}"
+
+
 def projection() -> str:
     """A projection learned on generated prints against one learned on real ones."""
     rows = []
@@ -213,6 +230,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **CALIBRATION_TABLES,
     **ROBUSTNESS_TABLES,
     "identification": identification,
+    "consolidation choice": consolidation_choice,
     "projection": projection,
     "sketch": sketch,
     "throughput": throughput,

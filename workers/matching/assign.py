@@ -1,9 +1,8 @@
 """Local similarity assignment: which minutia of one print may be which of the other.
 
 Cappelli, Ferrara, Maltoni 2010, section 4.2, assigns at the least total cost. Here pairs are
-taken greedily, most alike first, each minutia once: on the development sets that lost fewer
-genuine pairs than the optimal assignment and it needs no solver. Taking all mutual best pairs at
-once, round by round, gives the greedy assignment; the number of rounds is bounded.
+taken greedily, most alike first, each minutia once, which needs no solver. Taking all mutual best
+pairs at once, round by round, gives the greedy assignment; the number of rounds is bounded.
 """
 
 from __future__ import annotations

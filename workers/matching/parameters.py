@@ -26,7 +26,7 @@ class DescriptorParameters:
         sections: directional sections (five; the paper has 6 in its 8-cell variants).
         spatial_deviation_px: of the spatial Gaussian, pixels (MCC, table 2: 28/3).
         directional_deviation_rad: of the directional Gaussian (MCC, table 2: 2 pi / 9).
-        dimensions: after the projection; 128 lost 1 pair less in 1,120, at twice the cost.
+        dimensions: after the projection.
         scale: length of a descriptor before it is rounded to int8.
         minutiae_max: kept of one print, the best by quality; bounds the work of a comparison.
         gallery_minutiae_max: of those kept when a gallery is packed; bounds its memory.
@@ -126,9 +126,8 @@ class ConsolidateParameters:
     """Second stage: local similarity assignment with relaxation (LSA-R, MCC section 4).
 
     Attributes:
-        pairs_max: assigned pairs that take part in the relaxation; 24 lost one pair more.
-        assignment_rounds: of mutual best choice; 4 or more gave the same errors as the full
-            greedy assignment.
+        pairs_max: assigned pairs that take part in the relaxation, the most alike.
+        assignment_rounds: of mutual best choice; the greedy assignment but for its weakest pairs.
         iterations: of the relaxation; a pair keeps nothing of its own value from one to the next
             (MCC: n_rel = 5, w_R = 1/2); chosen by `benchmarks.consolidation_choice`.
         distance_px: difference of distances at which two pairs half agree (MCC: mu_1 = 5).
