@@ -1,34 +1,44 @@
 """Every backend against the reference: the same numbers from the same descriptors.
 
 ``cupy`` needs a device and runs with ``-m gpu``; ``cupy (emulated)`` is the same backend with its
-kernels compiled for the host.
+kernels compiled for the host; ``numpy in layers`` is a gallery as a shard holds it, a base and what
+came since.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.kernels.emulated import emulated_backend
+from tests.kernels.prints import drawn_again, drawn_encounter
 from tests.unit.matching.samples import encounter, sample
 from workers.biometrics.model import Impression
 from workers.errors import ErrorCode, RidgelineError
+from workers.matching.assign import assign
 from workers.matching.backend import Backend, PackedGallery
-from workers.matching.backends import load_backend
+from workers.matching.backends import load_backend, numpy_backend
 from workers.matching.descriptor import describe_encounter
-from workers.matching.parameters import PARAMETERS
+from workers.matching.layered import LayeredBackend, LayeredGallery
+from workers.matching.parameters import PARAMETERS, descriptor_hash
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.screen import NOT_COMPARED
 from workers.matching.search import search_partitions
-from workers.matching.sketch import Level
+from workers.matching.sketch import Level, gallery_row
 from workers.matching.template import EncounterTemplate
 
 EMULATED = "cupy (emulated)"
-BACKENDS = ("numpy", "reference", EMULATED, pytest.param("cupy", marks=pytest.mark.gpu))
+LAYERS = "numpy in layers"
+BACKENDS = ("numpy", LAYERS, "reference", EMULATED, pytest.param("cupy", marks=pytest.mark.gpu))
 
 
 def no_checkpoint() -> None:
@@ -40,8 +50,19 @@ def screen_all(backend: Backend, probe: Probe, gallery: PackedGallery) -> NDArra
     return backend.screen(probe, gallery, np.arange(gallery.rows), no_checkpoint)
 
 
-@pytest.fixture(params=BACKENDS)
+class InLayers(LayeredBackend):
+    """Packs into layers of different sizes, one of them empty."""
+
+    def pack(self, templates: Sequence[EncounterTemplate]) -> PackedGallery:
+        ends = [0, len(templates) // 5, len(templates) // 5, len(templates) // 2, len(templates)]
+        parts = [templates[first:end] for first, end in pairwise(ends)]
+        return LayeredGallery(tuple(load_backend("numpy").pack(part) for part in parts))
+
+
+@pytest.fixture(params=BACKENDS, scope="module")
 def backend(request: pytest.FixtureRequest) -> Backend:
+    if request.param == LAYERS:
+        return InLayers(load_backend("numpy"))
     return emulated_backend() if request.param == EMULATED else load_backend(request.param)
 
 
@@ -180,10 +201,17 @@ def test_selection_keeps_ties(persons: list[EncounterTemplate], backend: Backend
     assert found.rows.tolist() == [0, 8]
 
 
+@cache
+def crowd() -> list[EncounterTemplate]:
+    """More persons than are searched without a sketch."""
+    count = PARAMETERS.sketch.rows_min + 20
+    return [encounter(person, fingers=(1, 2), minutiae=9) for person in range(count)]
+
+
 def test_a_sketched_search_ranks_as_reference(backend: Backend) -> None:
     """A partition so large that the sketch decides who is screened."""
-    count = PARAMETERS.sketch.rows_min + 20
-    persons = [encounter(person, fingers=(1, 2), minutiae=9) for person in range(count)]
+    persons = crowd()
+    count = len(persons)
     probe = prepare_probe(encounter(7, fingers=(1, 2), session=1, minutiae=9))
     visible = [np.arange(count)]
     reference = load_backend("reference")
@@ -212,6 +240,124 @@ def test_search_ranks_as_reference(
     np.testing.assert_array_equal(answer.rows, expected.rows)
     np.testing.assert_array_equal(answer.fused, expected.fused)
     assert (answer.screened, answer.consolidated) == (expected.screened, expected.consolidated)
+
+
+BOTH = (Impression.PLAIN, Impression.ROLLED)
+SIZES = st.dictionaries(st.sampled_from([1, 2, 10]), st.integers(0, 14), max_size=3)
+DRAWN = st.builds(
+    drawn_encounter,
+    st.integers(0, 99),
+    SIZES,
+    impressions=st.sampled_from([BOTH[:1], BOTH[1:], BOTH]),
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(data=st.data(), asked=DRAWN)
+def test_any_prints_compare_as_reference(
+    data: st.DataObject, asked: EncounterTemplate, backend: Backend
+) -> None:
+    """Any angles, places and numbers of minutiae, mates or not, and any rows in any order."""
+    mates = st.builds(
+        drawn_again, st.just(asked), st.integers(0, 99), st.sampled_from([0.0, 0.3, 1.0])
+    )
+    people = data.draw(st.lists(mates | DRAWN, min_size=1, max_size=6))
+    rows = np.array(data.draw(st.lists(st.sampled_from(range(len(people))), unique=True)), np.intp)
+    depths = np.array([[data.draw(st.integers(0, 4))]])
+    probe = prepare_probe(asked)
+    reference = load_backend("reference")
+    plain, packed = reference.pack(people), backend.pack(people)
+    for stage in ("screen", "consolidate"):
+        expected = getattr(reference, stage)(probe, plain, rows, no_checkpoint)
+        found = getattr(backend, stage)(probe, packed, rows, no_checkpoint)
+        np.testing.assert_array_equal(found, expected)
+    partitions = [np.sort(rows)]
+    for level in Level:
+        [[kept]] = reference.select(level, [probe], plain, partitions, depths, no_checkpoint)
+        [[ours]] = backend.select(level, [probe], packed, partitions, depths, no_checkpoint)
+        np.testing.assert_array_equal(ours.rows, kept.rows)
+        np.testing.assert_array_equal(ours.scores, kept.scores)
+
+
+class Thousands(NamedTuple):
+    """More fingers, and more rows, than are worked on at a time, and what they score.
+
+    Attributes:
+        some: a third of the rows, in no order.
+        screened: of every row.
+        consolidated: of `some`.
+    """
+
+    people: list[EncounterTemplate]
+    probe: Probe
+    some: NDArray[np.intp]
+    screened: NDArray[np.int32]
+    consolidated: NDArray[np.float64]
+
+
+@cache
+def thousands() -> Thousands:
+    people = [drawn_encounter(person, {1: person % 14}) for person in range(5000)]
+    people[::100] = [drawn_encounter(person, {1: 20 + person}) for person in range(50)]
+    mate = drawn_encounter(1, {1: 2})
+    people[7::60] = [drawn_again(mate, seed, 0.3) for seed in range(len(people[7::60]))]
+    probe, some = prepare_probe(mate), np.random.default_rng(2).permutation(len(people))[::3]
+    reference = load_backend("reference")
+    packed = reference.pack(people)
+    screened = screen_all(reference, probe, packed)
+    consolidated = reference.consolidate(probe, packed, some, no_checkpoint)
+    return Thousands(people, probe, some, screened, consolidated)
+
+
+def test_thousands_are_more_than_numpy_works_on_at_a_time() -> None:
+    people = thousands().people
+    packed = numpy_backend.NumpyBackend().pack(people)
+    assert len(people) > numpy_backend._SKETCH_BLOCK
+    assert len(packed.positions[1].blocks) > numpy_backend._BLOCKS_SCORED
+
+
+@pytest.mark.parametrize(
+    "backend", [b for b in BACKENDS if b not in ("reference", EMULATED)], indirect=True
+)
+def test_thousands_of_fingers(backend: Backend) -> None:
+    """Not the emulation, which would take minutes; its grids are proven on small sizes."""
+    people, probe, some, screened, consolidated = thousands()
+    packed = backend.pack(people)
+    np.testing.assert_array_equal(screen_all(backend, probe, packed), screened)
+    found = backend.screen(probe, packed, some, no_checkpoint)
+    np.testing.assert_array_equal(found, screened[some])
+    scores = backend.consolidate(probe, packed, some, no_checkpoint)
+    np.testing.assert_array_equal(scores, consolidated)
+    weights = probe.sketch[Level.COARSE].astype(np.int64)
+    for rows in (np.arange(len(people)), np.sort(some)):
+        [[kept]] = backend.select(
+            Level.COARSE, [probe], packed, [rows], np.array([[len(rows)]]), no_checkpoint
+        )
+        np.testing.assert_array_equal(kept.rows, rows)
+        expected = [int(weights @ gallery_row(people[row], Level.COARSE)) for row in rows]
+        np.testing.assert_array_equal(kept.scores, expected)
+
+
+def test_assignment_ends_after_so_many_rounds(backend: Backend) -> None:
+    """Minutiae of which only two at a time are each other's best: one pair a round."""
+    rounds = PARAMETERS.consolidate.assignment_rounds
+    n = rounds + 3
+    (finger,) = drawn_encounter(5, {1: n}).fingers
+    chain = np.zeros((2 * n, 64), np.int8)
+    link = np.arange(2 * n)
+    # Each is like the next of the chain, probe and gallery by turns, a little less from one to
+    # the next, and like nobody else.
+    chain[link, link] = 80
+    chain[link, link + 1] = 100 - link
+    ours, theirs = (replace(finger, descriptors=chain[side::2]) for side in (0, 1))
+    probe = prepare_probe(EncounterTemplate((ours,), descriptor_hash()))
+    people = [EncounterTemplate((theirs,), descriptor_hash())]
+    reference, row = load_backend("reference"), np.array([0])
+    expected = reference.consolidate(probe, reference.pack(people), row, no_checkpoint)
+    scores = backend.consolidate(probe, backend.pack(people), row, no_checkpoint)
+    np.testing.assert_array_equal(scores, expected)
+    similarity = ours.descriptors.astype(np.int32) @ theirs.descriptors.T.astype(np.int32)
+    assert assign(similarity.T[:, :, None]).counts == rounds
 
 
 def test_rows_without_a_common_finger_are_not_compared(

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from typing import NamedTuple
 
 from tests.kernels.emulated import ORDERS, VARIANT, EmulatedDevice, EmulationError
 from tests.kernels.prints import drawn_encounter, drawn_probe
 from tests.kernels.test_screen import compare
 from tests.kernels.test_sketch import check, drawn
+from tests.planted.bug import Bug
 from workers.biometrics.model import Impression
 from workers.matching import kernels
 from workers.matching.backends.cupy_backend import CupyBackend
@@ -24,15 +24,6 @@ PLANTED = "quick" if VARIANT == "plain" else VARIANT
 
 UNUSED = r"^(SCREEN_KERNEL\(screen_(1|4|6|8|16)|SKETCH_PRODUCT\(sketch_product_[24])\b.*$"
 """Sizes of kernels that the cases below do not use; without them a build is quicker."""
-
-
-class Bug(NamedTuple):
-    """One wrong edit of a source."""
-
-    name: str
-    source: str
-    right: str
-    wrong: str
 
 
 _STORE = "best[gallery.rows[finger]] = score"

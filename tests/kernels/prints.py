@@ -1,8 +1,9 @@
-"""Drawn prints for the kernels: any descriptors of full length, any angles, no geometry."""
+"""Drawn prints: any descriptors of full length, any angles, any places; and the same again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -65,4 +66,32 @@ def drawn_finger(
         quality=np.full(n, 50, np.uint8),
         descriptors=np.rint(vectors).astype(np.int8),
         sketch=rng.integers(-40, 41, PARAMETERS.sketch.dimensions).astype(np.int8),
+    )
+
+
+def drawn_again(template: EncounterTemplate, seed: int, unlike: float) -> EncounterTemplate:
+    """The same fingers in another order of minutiae, each a little elsewhere.
+
+    Args:
+        unlike: 0 for the same to the bit, but for the order; at 1 the two hardly match.
+    """
+    rng = np.random.default_rng(seed)
+    return replace(template, fingers=tuple(_again(rng, f, unlike) for f in template.fingers))
+
+
+def _again(rng: np.random.Generator, finger: FingerTemplate, unlike: float) -> FingerTemplate:
+    n, d = finger.descriptors.shape
+    order = rng.permutation(n)
+    vectors = finger.descriptors[order] + unlike * 10.0 * rng.normal(size=(n, d))
+    vectors *= PARAMETERS.descriptor.scale / np.linalg.norm(vectors, axis=1, keepdims=True)
+    turned = np.rint(unlike * 3000.0 * rng.normal(size=n)).astype(np.int64)
+    return replace(
+        finger,
+        x=(finger.x[order] + np.rint(unlike * 8.0 * rng.normal(size=n))).astype(np.int16),
+        y=(finger.y[order] + np.rint(unlike * 8.0 * rng.normal(size=n))).astype(np.int16),
+        angle=((finger.angle[order] + turned) % 65536).astype(np.uint16),
+        descriptors=np.rint(vectors).astype(np.int8),
+        sketch=(
+            finger.sketch + np.rint(unlike * 20.0 * rng.normal(size=len(finger.sketch)))
+        ).astype(np.int8),
     )

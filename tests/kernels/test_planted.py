@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from tests.kernels.emulated import EmulatedDevice, EmulationError
-from tests.kernels.planted import CASES, QUICK, Bug, mutated, screen_case
+from tests.kernels.planted import CASES, QUICK, mutated, screen_case
+from tests.planted.bug import Bug
 from workers.matching import kernels
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +16,7 @@ from workers.matching.descriptor import (
     describe_encounter,
     describe_finger,
     describe_minutiae,
+    project,
     redescribe,
 )
 from workers.matching.parameters import PARAMETERS, descriptor_hash, parameters_hash
@@ -38,6 +42,70 @@ def test_form() -> None:
     assert descriptors.shape == (len(minutiae), PARAMETERS.descriptor.dimensions)
     lengths = np.sqrt((descriptors.astype(np.float64) ** 2).sum(axis=1))
     np.testing.assert_allclose(lengths, PARAMETERS.descriptor.scale, atol=3.0)
+
+
+def cylinder_by_definition(minutiae: Minutiae, of: int) -> list[float]:
+    """One cylinder as Cappelli et al. 2010, section 3, draws it: cells laid over the print.
+
+    By equation 4 the middles of the cells, by 5 what each neighbour adds to them by its distance
+    (6), by 7 what it adds to each section by its turn; pixels and y up.
+    """
+    p = PARAMETERS.descriptor
+    x, y, angle = minutiae.x.tolist(), (-minutiae.y).tolist(), minutiae.angle.tolist()
+    cos, sin = math.cos(angle[of]), math.sin(angle[of])
+    reach = p.radius_px + 3 * p.spatial_deviation_px
+    near = [t for t in range(len(x)) if t != of and math.dist((x[t], y[t]), (x[of], y[of])) < reach]
+    middles = [(i + 0.5) * 2 * p.radius_px / p.cells - p.radius_px for i in range(p.cells)]
+    values = []
+    for along in middles:
+        for left in middles:
+            if math.hypot(along, left) > p.radius_px:
+                continue
+            cell = (x[of] + along * cos - left * sin, y[of] + along * sin + left * cos)
+            for section in range(p.sections):
+                middle_turn = -math.pi + (section + 0.5) * 2 * math.pi / p.sections
+                total = 0.0
+                for t in near:
+                    away = math.dist((x[t], y[t]), cell) / p.spatial_deviation_px
+                    turn = math.remainder(angle[of] - angle[t] - middle_turn, 2 * math.pi)
+                    turned = turn / p.directional_deviation_rad
+                    total += math.exp(-(away**2) / 2) * math.exp(-(turned**2) / 2)
+                values.append(total)
+    return values
+
+
+def test_cylinders_are_those_of_the_definition() -> None:
+    minutiae = sample(3, minutiae=30).minutiae
+    for of, cylinder in enumerate(cylinders(minutiae)):
+        expected = cylinder_by_definition(minutiae, of)
+        np.testing.assert_allclose(cylinder, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_what_is_out_of_reach_adds_nothing() -> None:
+    """A neighbour just inside the radius and three deviations, and one just outside."""
+    edge = PARAMETERS.descriptor.radius_px + 3 * PARAMETERS.descriptor.spatial_deviation_px
+    at = np.array([0.0, edge - 0.01, -edge - 0.01], np.float32)
+    flat, some = np.zeros(3, np.float32), np.ones(3, np.uint8)
+    first, _, _ = cylinders(Minutiae(at, flat, flat, some, some, 400, 1))
+    cells = first.reshape(-1, PARAMETERS.descriptor.sections).sum(axis=1)
+    ahead, behind = cells[len(cells) // 2 :].sum(), cells[: len(cells) // 2].sum()
+    assert ahead > 1e-4
+    assert behind < 1e-12  # what the one ahead adds to the cells behind
+
+
+def test_projection_is_the_root_less_the_mean_at_full_length() -> None:
+    rng = np.random.default_rng(8)
+    of, mean = rng.random((9, 20)).astype(np.float32), rng.random(20).astype(np.float32)
+    matrix = rng.normal(size=(20, 6)).astype(np.float32)
+    wide = (np.sqrt(of.astype(np.float64)) - mean) @ matrix.astype(np.float64)
+    expected = 127 * wide / np.linalg.norm(wide, axis=1, keepdims=True)
+    np.testing.assert_allclose(project(of, mean, matrix), expected, atol=0.501)
+    # Along one axis the length is reached whole, either way.
+    square, none = np.eye(2, dtype=np.float32), np.zeros(2, np.float32)
+    for sign in (1, -1):
+        assert project(np.array([[4.0, 0.0]], np.float32), none, sign * square).tolist() == [
+            [sign * 127, 0]
+        ]
 
 
 def test_cylinders_turn_with_their_minutia() -> None:
@@ -93,6 +161,20 @@ def test_angles_and_places_are_rounded() -> None:
     apart = np.angle(np.exp(1j * (turn - print_.minutiae.angle)))
     assert np.abs(apart).max() < 1e-4
     np.testing.assert_allclose(finger.x, print_.minutiae.x, atol=0.5)
+
+
+def test_angles_wrap_and_places_stay_in_range() -> None:
+    print_ = sample(2, minutiae=3)
+    far = replace(
+        print_.minutiae,
+        x=np.array([-4e4, 0.6, 4e4], np.float32),
+        y=np.array([4e4, -1.4, -4e4], np.float32),
+        angle=np.array([np.float32(2 * np.pi) - 1e-6, np.pi, 0.0], np.float32),
+    )
+    finger = describe_finger(with_minutiae(print_, far))
+    assert finger.angle.tolist() == [0, 32768, 0]
+    assert finger.x.tolist() == [-32768, 1, 32767]
+    assert finger.y.tolist() == [32767, -1, -32768]
 
 
 def test_encounter_orders_fingers_and_names_parameters() -> None:

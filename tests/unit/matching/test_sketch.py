@@ -6,18 +6,30 @@ held against plain formulas.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from io import BytesIO
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.unit.matching.samples import encounter
 from workers.biometrics.model import FingerPosition, Impression
 from workers.matching.cohort import load_cohort
 from workers.matching.descriptor import describe_encounter
-from workers.matching.parameters import PARAMETERS
+from workers.matching.parameters import PARAMETERS, SKETCH_FILE, data_file
 from workers.matching.probe import prepare_probe
-from workers.matching.sketch import Level, at_level, gallery_row, probe_row, sketch_finger
+from workers.matching.sketch import (
+    PRESENCE,
+    Level,
+    aggregate,
+    at_level,
+    gallery_row,
+    probe_row,
+    sketch_finger,
+    to_int8,
+)
 from workers.matching.template import EncounterTemplate
 from workers.synthesis.templates import generate_subject
 
@@ -27,6 +39,50 @@ DIMENSIONS = PARAMETERS.sketch.dimensions
 def score(probe: EncounterTemplate, other: EncounterTemplate, level: Level) -> int:
     row = prepare_probe(probe).sketch[level].astype(np.int64)
     return int(row @ gallery_row(other, level).astype(np.int64))
+
+
+def vlad_by_definition(
+    descriptors: NDArray[np.float64], centres: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Soft-assigned VLAD, one descriptor and one centre at a time.
+
+    Each descriptor leaves to every centre its difference from it, in shares that fall off with
+    exp(softness * cosine); then the signed root, each centre's part at unit length, and the whole.
+    """
+    parts = np.zeros(centres.shape)
+    for descriptor in descriptors / PARAMETERS.descriptor.scale:
+        weights = [math.exp(PARAMETERS.sketch.softness * float(descriptor @ c)) for c in centres]
+        for k, centre in enumerate(centres):
+            parts[k] += weights[k] / sum(weights) * (descriptor - centre)
+    rooted = np.vectorize(lambda v: math.copysign(math.sqrt(abs(v)), v))(parts)
+    rooted /= np.linalg.norm(rooted, axis=1, keepdims=True)
+    return np.asarray(rooted.ravel() / np.linalg.norm(rooted))
+
+
+def test_a_vector_is_the_projected_vlad_of_the_descriptors() -> None:
+    (finger,) = encounter(2, fingers=(1,), minutiae=20).fingers
+    with np.load(BytesIO(data_file(SKETCH_FILE))) as learned:
+        centres, mean, matrix = (learned[name].astype(float) for name in learned)
+    vlad = vlad_by_definition(finger.descriptors.astype(float), centres)
+    np.testing.assert_allclose(aggregate(finger.descriptors.astype(np.float32)), vlad, atol=1e-4)
+    expected = (vlad - mean) @ matrix
+    expected *= 127 / np.linalg.norm(expected)
+    np.testing.assert_allclose(finger.sketch, expected, atol=0.6)
+
+
+def test_rows_hold_each_finger_in_its_place() -> None:
+    template = encounter(1, fingers=(1, 2, 10))
+    for level in Level:
+        n = level.value
+        row = gallery_row(template, level)
+        assert level.width == -(-10 * (n + 1) // 32) * 32  # whole operands of tensor cores
+        expected = np.zeros(level.width, np.int8)
+        for finger in template.fingers:
+            at = (int(finger.position) - 1) * n
+            part = finger.sketch[:n].astype(float)
+            expected[at : at + n] = np.rint(part * 127 / np.linalg.norm(part))
+            expected[10 * n + int(finger.position) - 1] = PRESENCE
+        np.testing.assert_array_equal(row, expected)
 
 
 def test_a_finger_is_one_vector_whatever_the_order_of_its_minutiae() -> None:
@@ -51,6 +107,41 @@ def test_the_worst_minutiae_take_no_part() -> None:
     assert len(finger) > most
     best = finger.cut(most)
     np.testing.assert_array_equal(finger.sketch, sketch_finger(best.descriptors, best.quality))
+
+
+@pytest.mark.parametrize("level", Level)
+def test_a_probe_weighs_its_fingers_by_what_impostors_reach(level: Level) -> None:
+    """Impostors of a mean that is not 0, far from equally spread about each finger."""
+    rng = np.random.default_rng(3)
+    n = level.value
+    spread = np.where(np.arange(DIMENSIONS) % 2, 25, 3)
+    cohort = np.rint(30 + spread * rng.normal(size=(50, DIMENSIONS))).astype(np.int8)
+    odd = np.where(np.arange(DIMENSIONS) % 2, 30, 0).astype(np.int8)
+    (first, second) = encounter(0, fingers=(1, 7), minutiae=9).fingers
+    fingers = (replace(first, sketch=odd), replace(second, sketch=30 - odd))
+    impostors = at_level(cohort, level).astype(float)
+    expected = np.zeros(level.width)
+    for finger in fingers:
+        ours = at_level(finger.sketch, level).astype(float)
+        products = impostors @ ours
+        at = (int(finger.position) - 1) * n
+        expected[at : at + n] = ours / products.std()
+        expected[10 * n + int(finger.position) - 1] = -products.mean() / products.std() / PRESENCE
+    expected *= 127 / np.abs(expected).max()
+    found = probe_row(EncounterTemplate(fingers, ""), level, cohort)
+    np.testing.assert_allclose(found, expected, atol=0.501)
+    # No spread at all counts as the least there can be, 1.
+    same = probe_row(EncounterTemplate(fingers[:1], ""), level, cohort[:1].repeat(9, axis=0))
+    product = float(impostors[0] @ at_level(odd, level))
+    largest = max(product / PRESENCE, float(at_level(odd, level).max()))
+    assert same.min() == round(-product / PRESENCE / largest * 127)
+
+
+def test_vectors_are_brought_to_full_length_each_by_itself() -> None:
+    vectors = np.array([[3.0, 4.0, 0.0], [0.0, -0.01, 0.0], [0.0, 0.0, 0.0], [900.0, 0.0, 0.0]])
+    expected = [[76, 102, 0], [0, -127, 0], [0, 0, 0], [127, 0, 0]]
+    assert to_int8(vectors).tolist() == expected
+    assert [to_int8(vector).tolist() for vector in vectors] == expected
 
 
 @pytest.mark.parametrize("level", Level)
