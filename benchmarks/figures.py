@@ -10,6 +10,7 @@ from collections.abc import Callable
 from benchmarks import gpu_roofline
 from benchmarks.accuracy.tables import PEER_TABLES
 from benchmarks.calibration_tables import CALIBRATION_TABLES
+from benchmarks.identification_tables import IDENTIFICATION_TABLES
 from benchmarks.markdown import NONE, percent, set_name, table
 from benchmarks.record import recorded
 from benchmarks.robustness_tables import ROBUSTNESS_TABLES
@@ -230,6 +231,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **CALIBRATION_TABLES,
     **ROBUSTNESS_TABLES,
     "identification": identification,
+    **IDENTIFICATION_TABLES,
     "consolidation choice": consolidation_choice,
     "projection": projection,
     "sketch": sketch,
