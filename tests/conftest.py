@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.postgres import PostgresMissingError, PostgresServer, running_server
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +18,13 @@ def data() -> Path:
     if not folder:
         pytest.skip("RIDGELINE_DATA is not set: no real prints")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL of our own; where none is installed the test skips, visibly."""
+    try:
+        with running_server(durable=False) as server:
+            yield server
+    except PostgresMissingError as error:
+        pytest.skip(str(error))

@@ -1,18 +1,14 @@
-"""Stores to test: SQLite always, PostgreSQL where RIDGELINE_TEST_POSTGRES names a database."""
+"""Stores to test: every test that takes one runs on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from cluster.store import FileKeyProvider, Store
-from cluster.store.schema import metadata
-
-POSTGRES = os.environ.get("RIDGELINE_TEST_POSTGRES", "")
+from tests.postgres import PostgresServer
 
 
 @pytest.fixture
@@ -24,12 +20,8 @@ def keys(tmp_path: Path) -> FileKeyProvider:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'gallery.db'}"
-    if not POSTGRES:
-        pytest.skip("RIDGELINE_TEST_POSTGRES names no PostgreSQL database")
-    engine = sa.create_engine(POSTGRES)
-    metadata.drop_all(engine)
-    engine.dispose()
-    return POSTGRES
+    server: PostgresServer = request.getfixturevalue("postgres")
+    return server.new_database()
 
 
 @pytest.fixture
