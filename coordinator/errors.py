@@ -81,6 +81,9 @@ CATALOGUE: Mapping[ErrorCode, CatalogueEntry] = MappingProxyType(
         ErrorCode.SUBMISSION_CONFLICT: CatalogueEntry(
             grpc.StatusCode.ALREADY_EXISTS, "the TCN was submitted before with other contents"
         ),
+        ErrorCode.OPERATION_CONFLICT: CatalogueEntry(
+            grpc.StatusCode.ALREADY_EXISTS, "the key was used before for another operation"
+        ),
         ErrorCode.COVERAGE_TOO_LOW: CatalogueEntry(
             grpc.StatusCode.UNAVAILABLE, "too little of the gallery could be searched"
         ),

@@ -72,12 +72,12 @@ class Gallery:
         return await self._enrolments.submit(enrolment)
 
     async def remove_encounter(self, encounter_id: str) -> Removed:
-        """Removes one encounter; raises ENCOUNTER_NOT_FOUND."""
-        return await asyncio.to_thread(self._store.remove_encounter, encounter_id)
+        """Expunges one encounter; raises ENCOUNTER_NOT_FOUND."""
+        return await asyncio.to_thread(self._store.expunge_encounter, encounter_id)
 
     async def remove_subject(self, subject_id: str) -> Removed:
-        """Removes a subject with all its encounters; raises SUBJECT_NOT_FOUND."""
-        return await asyncio.to_thread(self._store.remove_subject, subject_id)
+        """Expunges a subject with all its encounters; raises SUBJECT_NOT_FOUND."""
+        return await asyncio.to_thread(self._store.expunge_subject, subject_id)
 
     def _subject_now(self, subject_id: str) -> tuple[int, list[StoredEncounter]]:
         at = self._store.sequence()

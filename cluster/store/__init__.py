@@ -3,9 +3,11 @@
 from cluster.store.database import Database
 from cluster.store.keys import FileKeyProvider, KeyProvider
 from cluster.store.records import (
+    Correction,
     Counts,
     Enrolled,
     Enrolment,
+    Moved,
     Removed,
     StoredEncounter,
     SubjectOf,
@@ -13,12 +15,14 @@ from cluster.store.records import (
 from cluster.store.store import Store
 
 __all__ = [
+    "Correction",
     "Counts",
     "Database",
     "Enrolled",
     "Enrolment",
     "FileKeyProvider",
     "KeyProvider",
+    "Moved",
     "Removed",
     "Store",
     "StoredEncounter",

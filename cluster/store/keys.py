@@ -1,8 +1,8 @@
 """Keys: who holds the master key, and how payloads are sealed under a key of each subject.
 
 Envelope encryption: every subject has a key of its own, wrapped by a master key that only the
-provider knows. Destroying the wrapped key makes everything sealed under it unreadable, in
-every copy and backup.
+provider knows. Destroying the wrapped key makes everything sealed under it unreadable, in every
+copy of it that lies elsewhere; a backup of the whole store holds the wrapped key too.
 """
 
 from __future__ import annotations

@@ -16,17 +16,38 @@ _UPGRADES = {
         "ALTER TABLE encounters ADD COLUMN captured_on DATE",
         "ALTER TABLE encounters ADD COLUMN sensor VARCHAR(128)",
     ),
+    2: (
+        "ALTER TABLE subjects ADD COLUMN merged_into VARCHAR(128)",
+        "ALTER TABLE subjects ADD COLUMN expunged BIGINT",
+        "ALTER TABLE encounters ADD COLUMN supersedes VARCHAR(128)",
+        "ALTER TABLE encounters ADD COLUMN expunged BIGINT",
+        "CREATE INDEX encounters_by_sealed_for ON encounters (sealed_for)",
+        "ALTER TABLE journal ADD COLUMN other_id VARCHAR(128) NOT NULL DEFAULT ''",
+        # What was called a removal erased the templates, which is to expunge now.
+        "UPDATE subjects SET expunged = removed",
+        "UPDATE encounters SET expunged = removed",
+        "UPDATE journal SET operation = 'expunge_encounter' WHERE operation = 'remove_encounter'",
+        "UPDATE journal SET operation = 'expunge_subject' WHERE operation = 'remove_subject'",
+        "INSERT INTO gallery_meta (name, value) "
+        "SELECT 'gaps_until', CAST(value AS VARCHAR(20)) FROM gallery_sequence",
+    ),
 }
 """Statements that take each older schema to the one after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class GalleryFacts:
-    """What was decided when the gallery was made, and its schema now."""
+    """What was decided when the gallery was made, and its schema now.
+
+    Attributes:
+        gaps_until: sequence up to which the journal may lack entries: before schema 3 an
+            enrolment that was refused could use a sequence up.
+    """
 
     schema_version: int
     partitions: int
     descriptor_hash: str
+    gaps_until: int
 
 
 def prepare(database: Database, partitions: int) -> None:
@@ -41,6 +62,7 @@ def prepare(database: Database, partitions: int) -> None:
             "schema_version": str(SCHEMA_VERSION),
             "partitions": str(partitions),
             "descriptor_hash": descriptor_hash(),
+            "gaps_until": "0",
         }
         connection.execute(meta.insert(), [{"name": k, "value": v} for k, v in facts.items()])
 
@@ -59,7 +81,10 @@ def read_facts(database: Database) -> GalleryFacts:
         rows = connection.execute(sa.select(meta.c.name, meta.c.value)).all()
     values = dict(map(tuple, rows))
     facts = GalleryFacts(
-        int(values["schema_version"]), int(values["partitions"]), values["descriptor_hash"]
+        int(values["schema_version"]),
+        int(values["partitions"]),
+        values["descriptor_hash"],
+        int(values.get("gaps_until", 0)),
     )
     current = facts.schema_version == SCHEMA_VERSION
     if not current and not (database.read_only and facts.schema_version in _UPGRADES):

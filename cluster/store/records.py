@@ -11,11 +11,33 @@ from workers.matching.template import EncounterTemplate
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """An encounter to add; an empty id asks for a new one."""
+    """An encounter to add; an empty id asks for a new one.
+
+    Attributes:
+        key: the caller's, see `cluster.store.caller_keys`.
+    """
 
     template: EncounterTemplate
     subject_id: str = ""
     encounter_id: str = ""
+    capture: Capture = UNKNOWN_CAPTURE
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What should have been enrolled instead of an encounter.
+
+    Attributes:
+        encounter_id: of the encounter that is wrong.
+        template: the right prints; None where those that are there are.
+        new_encounter_id: of the corrected encounter; an empty one asks for a new one.
+        capture: when and with what it was taken; what is open here stays as it is.
+    """
+
+    encounter_id: str
+    template: EncounterTemplate | None = None
+    new_encounter_id: str = ""
     capture: Capture = UNKNOWN_CAPTURE
 
 
@@ -31,9 +53,22 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """What a removal removed, and from which sequence on it is gone."""
+    """What was removed or expunged, and from which sequence on it is gone.
+
+    Attributes:
+        encounters: that a removal hid, or of which templates were erased.
+    """
 
     sequence: int
+    encounters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How many encounters are whose from a sequence on."""
+
+    sequence: int
+    subject_id: str
     encounters: int
 
 

@@ -7,13 +7,30 @@ what happened in which order, with ids, operations and digests only, never biome
 
 from __future__ import annotations
 
+from enum import StrEnum, unique
+
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised with every change to these tables; `cluster.store.opening` upgrades older ones."""
 
 CAPTURE_SCHEMA = 2
 """The first in which encounters have `captured_on` and `sensor`."""
+
+
+@unique
+class Operation(StrEnum):
+    """What the journal records; see `cluster.store.store.Store` for what each does."""
+
+    ENROLL = "enroll"
+    CORRECT = "correct"
+    MOVE_ENCOUNTER = "move_encounter"
+    MERGE_SUBJECTS = "merge_subjects"
+    REMOVE_ENCOUNTER = "remove_encounter"
+    REMOVE_SUBJECT = "remove_subject"
+    EXPUNGE_ENCOUNTER = "expunge_encounter"
+    EXPUNGE_SUBJECT = "expunge_subject"
+
 
 metadata = sa.MetaData()
 
@@ -24,7 +41,7 @@ meta = sa.Table(
     sa.Column("value", sa.Text, nullable=False),
 )
 
-# One row. Updating it first thing in every writing transaction serialises writers on
+# One row. Locking it first thing in every writing transaction serialises writers on
 # PostgreSQL, so sequences commit in their own order.
 counter = sa.Table(
     "gallery_sequence",
@@ -39,8 +56,10 @@ subjects = sa.Table(
     sa.Column("subject_id", sa.String(128), primary_key=True),
     sa.Column("added", sa.BigInteger, nullable=False),
     sa.Column("removed", sa.BigInteger),
-    # Null once the subject is removed: nothing sealed under it can be opened any more.
+    # Null once the subject is expunged or merged into another: nothing is sealed under it.
     sa.Column("wrapped_key", sa.LargeBinary),
+    sa.Column("merged_into", sa.String(128)),
+    sa.Column("expunged", sa.BigInteger),
 )
 
 encounters = sa.Table(
@@ -52,13 +71,18 @@ encounters = sa.Table(
     sa.Column("removed", sa.BigInteger),
     sa.Column("enrolled_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),
+    # Whose key opens the payload: the subject that the prints are believed to be of.
     sa.Column("sealed_for", sa.String(128), nullable=False),
-    # These are null once the encounter is removed; the last two also where they are not known.
+    # These are null once the encounter is expunged; the last two also where they are not known.
     sa.Column("payload", sa.LargeBinary),
     sa.Column("captured_on", sa.Date),
     sa.Column("sensor", sa.String(128)),
+    # The encounter that this one corrects, if it does.
+    sa.Column("supersedes", sa.String(128)),
+    sa.Column("expunged", sa.BigInteger),
     sa.Index("encounters_by_added", "partition", "added"),
     sa.Index("encounters_by_removed", "partition", "removed"),
+    sa.Index("encounters_by_sealed_for", "sealed_for"),
 )
 
 # Which subject an encounter belongs to, from one sequence until another.
@@ -81,4 +105,17 @@ journal = sa.Table(
     sa.Column("encounter_id", sa.String(128), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    # Where a move or merge went: a subject. What a correction corrected: an encounter.
+    sa.Column("other_id", sa.String(128), nullable=False, server_default=""),
+)
+
+# What callers named so that a repeat does not do it again: see `cluster.store.caller_keys`.
+caller_keys = sa.Table(
+    "caller_keys",
+    metadata,
+    sa.Column("key", sa.String(128), primary_key=True),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("result", sa.Text, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Index("caller_keys_by_age", "at"),
 )

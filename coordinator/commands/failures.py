@@ -30,6 +30,7 @@ _EXIT_CODES = {
             ErrorCode.ENCOUNTER_NOT_FOUND,
             ErrorCode.ENCOUNTER_CONFLICT,
             ErrorCode.SUBMISSION_CONFLICT,
+            ErrorCode.OPERATION_CONFLICT,
         ),
         WRONG_INPUT,
     ),

@@ -280,7 +280,7 @@ def test_what_is_erased_meanwhile_is_not_searched_for(tmp_path: Path, evaluate: 
     place = make_gallery(tmp_path)
     store = place.open()
     before = store.sequence()
-    store.remove_subject(name(0))
+    store.expunge_subject(name(0))
     store.close()
     code, _, err = evaluate("--config", place.config, "--sequence", before)
     assert code == 3

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,18 @@ def keys(tmp_path: Path) -> FileKeyProvider:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """Gives URLs of empty places for a store."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'gallery.db'}"
+        numbers = itertools.count(1)
+        return lambda: f"sqlite:///{tmp_path / f'gallery-{next(numbers)}.db'}"
     server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
+    return server.new_database
+
+
+@pytest.fixture
+def url(new_url: Callable[[], str]) -> str:
+    return new_url()
 
 
 @pytest.fixture

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from cluster.store import Enrolled, Enrolment, FileKeyProvider, Store
-from cluster.store.schema import SCHEMA_VERSION, encounters, meta
+from cluster.store.schema import SCHEMA_VERSION, encounters, journal, meta, metadata
 from tests.populations import encounter
+from tests.unit.cluster.older import VERSIONS, key_of_older, place
 from workers.biometrics.model import UNKNOWN_CAPTURE, Capture
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.codec import encode
@@ -36,15 +37,17 @@ def state(url: str) -> list[tuple[object, ...]]:
     return [tuple(columns), *map(tuple, rows), *map(tuple, facts)]
 
 
-def make_older(url: str) -> None:
-    """Takes a gallery back to schema 1, as the release before wrote it."""
+def shape(url: str) -> dict[str, set[tuple[str, ...]]]:
+    """Columns and indexes of a gallery, by table."""
     engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        for column in ("captured_on", "sensor"):
-            connection.execute(sa.text(f"ALTER TABLE encounters DROP COLUMN {column}"))
-        row = meta.c.name == "schema_version"
-        connection.execute(meta.update().where(row).values(value="1"))
+    found = sa.inspect(engine)
+    shapes = {
+        table: {(c["name"], str(c["type"]), str(c["nullable"])) for c in found.get_columns(table)}
+        | {tuple(map(str, (i["name"], *i["column_names"]))) for i in found.get_indexes(table)}
+        for table in metadata.tables
+    }
     engine.dispose()
+    return shapes
 
 
 def set_fact(url: str, name: str, value: str) -> None:
@@ -82,9 +85,9 @@ def test_what_was_not_known_may_be_stated_by_a_repeat_and_changes_nothing(store:
     assert [e.capture for e in store.subject("s0", 1)] == [UNKNOWN_CAPTURE]
 
 
-def test_removal_erases_it(store: Store) -> None:
+def test_expunging_erases_it(store: Store) -> None:
     enrol(store, 0, "a")
-    store.remove_encounter("a")
+    store.expunge_encounter("a")
     with store.database.reading() as connection:
         row = connection.execute(sa.select(encounters)).one()
     assert (row.payload, row.captured_on, row.sensor) == (None, None, None)
@@ -98,33 +101,76 @@ def test_subjects_with_several_encounters(gallery: str, store: Store) -> None:
     assert store.repeated_subjects(4) == {}
 
 
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture
+def older(version: int, url: str) -> str:
+    """URL of a gallery that an older release wrote, see `tests.unit.cluster.older`."""
+    place(version, url)
+    return url
+
+
 def test_an_older_gallery_is_upgraded_when_it_is_opened(
-    gallery: str, keys: FileKeyProvider
+    older: str, version: int, tmp_path: Path
 ) -> None:
-    make_older(gallery)
     for _ in range(2):
-        opened = Store.open(gallery, keys)
-        assert [e.capture for e in opened.subject("s0", 3)] == [UNKNOWN_CAPTURE] * 2
+        opened = Store.open(older, key_of_older(tmp_path))
+        [first] = opened.subject("s0", 9)
+        assert first.encounter_id == "a"
+        assert first.capture == (UNKNOWN_CAPTURE if version == 1 else TAKEN)
+        assert opened.facts.gaps_until == 9
         opened.close()
-    again = Store.open(gallery, keys)
-    enrol(again, 2, "d")
-    assert [e.capture for e in again.subject("s2", 4)] == [TAKEN]
+    again = Store.open(older, key_of_older(tmp_path))
+    assert enrol(again, 7, "h").sequence == 10
+    assert [e.capture for e in again.subject("s7", 10)] == [TAKEN]
     again.close()
-    assert ("schema_version", str(SCHEMA_VERSION)) in state(gallery)
+    assert ("schema_version", str(SCHEMA_VERSION)) in state(older)
 
 
-def test_reading_leaves_an_older_gallery_as_it_is(
-    gallery: str, store: Store, keys: FileKeyProvider
+def test_what_was_removed_before_was_expunged(older: str, tmp_path: Path) -> None:
+    opened = Store.open(older, key_of_older(tmp_path))
+    with opened.database.reading() as connection:
+        operations = connection.execute(
+            sa.select(journal.c.sequence, journal.c.operation).order_by(journal.c.sequence)
+        ).all()
+        expunged = connection.execute(
+            sa.select(encounters.c.encounter_id, encounters.c.expunged)
+            .where(encounters.c.expunged.is_not(None))
+            .order_by(encounters.c.encounter_id)
+        ).all()
+    assert [tuple(row) for row in operations[5:7]] == [
+        (6, "expunge_encounter"),
+        (7, "expunge_subject"),
+    ]
+    assert [tuple(row) for row in expunged] == [("b", 6), ("d", 7)]
+    for subject in ("s2", "none"):
+        with pytest.raises(RidgelineError, match="SUBJECT_NOT_FOUND"):
+            opened.expunge_subject(subject)
+    opened.close()
+
+
+def test_an_upgraded_gallery_is_a_new_one(
+    older: str, tmp_path: Path, new_url: Callable[[], str]
 ) -> None:
-    store.close()  # nobody has it open
-    make_older(gallery)
-    before = state(gallery)
-    reader = Store.open_read_only(gallery, keys)
-    assert [e.capture for e in reader.subject("s0", 3)] == [UNKNOWN_CAPTURE] * 2
-    found = list(reader.changes(range(8), after=0, upto=3))
-    assert [c.encounter_id for c in found] == ["a", "b", "c"]
+    """Its columns and indexes, as those of a gallery that this release made."""
+    made = new_url()
+    for url in (older, made):
+        Store.open(url, key_of_older(tmp_path)).close()
+    assert shape(older) == shape(made)
+
+
+def test_reading_leaves_an_older_gallery_as_it_is(older: str, version: int, tmp_path: Path) -> None:
+    before = state(older)
+    reader = Store.open_read_only(older, key_of_older(tmp_path))
+    known = UNKNOWN_CAPTURE if version == 1 else TAKEN
+    assert [e.capture for e in reader.subject("s0", 9)] == [known]
+    found = list(reader.changes(range(8), after=0, upto=9))
+    assert [c.encounter_id for c in found] == ["a", "c", "e", "g"]
     reader.close()
-    assert state(gallery) == before
+    assert state(older) == before
 
 
 def test_a_reader_cannot_write(gallery: str, keys: FileKeyProvider) -> None:

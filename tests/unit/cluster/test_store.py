@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from cluster.store import Enrolled, Enrolment, FileKeyProvider, Store
-from cluster.store.schema import encounters, journal, subjects
+from cluster.store.enrolling import enroll
+from cluster.store.schema import encounters, journal
+from cluster.store.writing import writing
 from tests.populations import encounter
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.codec import encode
@@ -72,7 +74,7 @@ def test_one_bad_enrolment_does_not_hinder_the_others(store: Store) -> None:
     assert store.sequence() == 2
 
 
-def test_removal_erases_the_payload_and_keeps_history(store: Store) -> None:
+def test_removal_keeps_history(store: Store) -> None:
     enrol(store, 0, "alice", "a-1")
     enrol(store, 1, "alice", "a-2")
     removed = store.remove_encounter("a-1")
@@ -81,23 +83,14 @@ def test_removal_erases_the_payload_and_keeps_history(store: Store) -> None:
     assert store.counts(3).encounters == 1
     assert store.subjects_of(["a-1", "a-2"], 2)["a-1"].encounters == 2
     assert set(store.subjects_of(["a-1", "a-2"], 3)) == {"a-2"}
-    with store.database.reading() as connection:
-        row = connection.execute(
-            sa.select(encounters.c.payload).where(encounters.c.encounter_id == "a-1")
-        ).one()
-    assert row.payload is None
     with pytest.raises(RidgelineError, match="ENCOUNTER_NOT_FOUND"):
         store.remove_encounter("a-1")
 
 
-def test_removing_a_subject_destroys_its_key(store: Store) -> None:
+def test_a_removed_subject_is_not_enrolled_again(store: Store) -> None:
     enrol(store, 0, "alice", "a-1")
     enrol(store, 1, "alice", "a-2")
-    removed = store.remove_subject("alice")
-    assert removed.encounters == 2
-    with store.database.reading() as connection:
-        row = connection.execute(sa.select(subjects.c.wrapped_key)).one()
-    assert row.wrapped_key is None
+    assert store.remove_subject("alice").encounters == 2
     with pytest.raises(RidgelineError, match="SUBJECT_NOT_FOUND"):
         store.remove_subject("alice")
     [result] = store.enroll([Enrolment(encounter(2), "alice", "a-3")])
@@ -106,14 +99,39 @@ def test_removing_a_subject_destroys_its_key(store: Store) -> None:
 
 def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
     def enrol_and_fail() -> None:
-        with store.database.transaction() as connection:
-            store._enroll_one(connection, Enrolment(encounter(0), "alice", "a-1"))
+        with writing(store.database, store.keys, store.partitions) as under_way:
+            enrolment = Enrolment(encounter(0), "alice", "a-1")
+            enroll(under_way, enrolment, encode(enrolment.template))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         enrol_and_fail()
     assert store.sequence() == 0
     assert list(store.changes(range(8), after=0, upto=10)) == []
+
+
+def test_a_refused_enrolment_uses_no_sequence_up(store: Store) -> None:
+    enrol(store, 0, "alice", "a-1")
+    store.remove_subject("alice")
+    [refused] = store.enroll([Enrolment(encounter(1), "alice", "a-2")])
+    assert code_of(refused) is ErrorCode.ENCOUNTER_CONFLICT
+    assert store.sequence() == 2
+
+
+def test_one_encounter_enrolled_by_many_at_once_is_there_once(store: Store) -> None:
+    results: list[Enrolled | RidgelineError] = []
+
+    def work() -> None:
+        results.extend(store.enroll([Enrolment(encounter(0), "alice", "a-1")]))
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    made = [r.created for r in results if isinstance(r, Enrolled)]
+    assert sorted(made) == [False] * 5 + [True]
+    assert store.sequence() == 1
 
 
 def test_commit_order_is_sequence_order(store: Store) -> None:
@@ -138,7 +156,8 @@ def test_the_journal_holds_no_biometrics(store: Store) -> None:
     enrol(store, 0, "alice", "a-1")
     with store.database.reading() as connection:
         row = connection.execute(sa.select(journal)).mappings().one()
-    assert set(row) == {"sequence", "operation", "subject_id", "encounter_id", "digest", "at"}
+    columns = {"sequence", "operation", "subject_id", "encounter_id", "digest", "at", "other_id"}
+    assert set(row) == columns
     assert len(row["digest"]) == 64
 
 
@@ -178,6 +197,9 @@ def test_changes_tell_what_a_shard_needs(store: Store) -> None:
     assert [(c.sequence, c.encounter_id, c.template) for c in passing] == [(7, "e5", None)]
     by_partition = [c for p in every for c in store.changes([p], after=0, upto=5)]
     assert sorted(c.encounter_id for c in by_partition) == ["e0", "e2", "e3"]
+    before = list(store.changes(every, after=0, upto=4))
+    assert [c.encounter_id for c in before] == ["e0", "e1", "e2", "e3"]
+    store.expunge_encounter("e1")
     with pytest.raises(RidgelineError, match="SEQUENCE_UNAVAILABLE"):
         list(store.changes(every, after=0, upto=4))
 
