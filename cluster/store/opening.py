@@ -100,6 +100,20 @@ def read_facts(database: Database) -> GalleryFacts:
     return facts
 
 
+def require_current(facts: GalleryFacts) -> None:
+    """For what needs more than an older gallery that is only read has.
+
+    Raises:
+        RidgelineError: STORE_UNAVAILABLE.
+    """
+    if facts.schema_version != SCHEMA_VERSION:
+        raise RidgelineError(
+            ErrorCode.STORE_UNAVAILABLE,
+            f"the store has schema {facts.schema_version}; a server of this release upgrades it "
+            f"to {SCHEMA_VERSION} when it starts",
+        )
+
+
 def _upgrade(connection: sa.Connection) -> None:
     """Also when several processes open the gallery at once: the second finds it upgraded."""
     row = meta.c.name == "schema_version"

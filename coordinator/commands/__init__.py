@@ -18,6 +18,7 @@ _COMMANDS = {
     "demo": "Show the whole system at work on generated prints.",
     "enroll": "Add transactions, templates or folders of images to the gallery.",
     "evaluate": "Measure the matcher on a folder of prints or on a gallery.",
+    "gallery": "Check, export and import the gallery's store.",
     "identify": "Search the gallery for whose prints these are.",
     "inspect": "Show what a transaction, template or image holds.",
     "status": "Show the state of the cluster.",
