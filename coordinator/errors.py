@@ -54,6 +54,9 @@ CATALOGUE: Mapping[ErrorCode, CatalogueEntry] = MappingProxyType(
         ErrorCode.MALFORMED_IMAGE: CatalogueEntry(
             grpc.StatusCode.INVALID_ARGUMENT, "the image cannot be decoded"
         ),
+        ErrorCode.MALFORMED_ARCHIVE: CatalogueEntry(
+            grpc.StatusCode.INVALID_ARGUMENT, "the archive of a gallery is damaged"
+        ),
         ErrorCode.DUPLICATE_FINGER: CatalogueEntry(
             grpc.StatusCode.INVALID_ARGUMENT, "a finger and impression type occurs twice"
         ),

@@ -6,7 +6,7 @@ while servers run. Damage is named by the id of what is damaged, as far as there
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,8 @@ import sqlalchemy as sa
 
 from cluster.store import rules
 from cluster.store.opening import require_current
-from cluster.store.reading import ROWS_AT_ONCE, GalleryReader
+from cluster.store.reading import ROWS_AT_ONCE, GalleryReader, Track, untracked
 from cluster.store.schema import counter, encounters, journal, memberships, subjects
-
-Row = rules.Row
-Track = Callable[[Iterable[Row], str, int], Iterable[Row]]
-"""Shows how far an iteration is, given what it is over and how many."""
 
 FINDINGS_MAX = 1_000
 """Findings that a report lists; it counts all."""
@@ -49,7 +45,7 @@ class CheckReport:
     findings: list[Finding] = field(default_factory=list)
 
 
-def check(store: GalleryReader, track: Track = lambda rows, _what, _total: rows) -> CheckReport:
+def check(store: GalleryReader, track: Track = untracked) -> CheckReport:
     """Checks everything that the gallery's tables say against each other.
 
     Raises:

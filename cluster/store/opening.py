@@ -35,6 +35,10 @@ _UPGRADES = {
 """Statements that take each older schema to the one after it."""
 
 
+IMPORTING = "importing"
+"""Fact of a store into which an archive is being imported: which, and how many blocks are."""
+
+
 @dataclass(frozen=True, slots=True)
 class GalleryFacts:
     """What was decided when the gallery was made, and its schema now.
@@ -58,28 +62,41 @@ def prepare(database: Database, partitions: int) -> None:
             _upgrade(connection)
             return
         connection.execute(counter.insert().values(id=1, value=0))
-        facts = {
-            "schema_version": str(SCHEMA_VERSION),
-            "partitions": str(partitions),
-            "descriptor_hash": descriptor_hash(),
-            "gaps_until": "0",
-        }
+        facts = new_facts(partitions, descriptor_hash())
         connection.execute(meta.insert(), [{"name": k, "value": v} for k, v in facts.items()])
+
+
+def new_facts(partitions: int, described_with: str, gaps_until: int = 0) -> dict[str, str]:
+    """Facts of a gallery of this release, as they are stored."""
+    return {
+        "schema_version": str(SCHEMA_VERSION),
+        "partitions": str(partitions),
+        "descriptor_hash": described_with,
+        "gaps_until": str(gaps_until),
+    }
+
+
+def read_values(connection: sa.Connection) -> dict[str, str]:
+    """Facts as they are stored; none where there is no gallery yet."""
+    return dict(map(tuple, connection.execute(sa.select(meta.c.name, meta.c.value)).all()))
 
 
 def read_facts(database: Database) -> GalleryFacts:
     """The facts of a gallery that this release can use.
 
     Raises:
-        RidgelineError: STORE_UNAVAILABLE where there is no gallery, or one of another schema
-            than this release writes (reads, if it is only to be read); PARAMETERS_MISMATCH where
-            it was described with other parameters and may be written.
+        RidgelineError: STORE_UNAVAILABLE where there is no gallery, or half of one, or one of
+            another schema than this release writes (reads, if it is only to be read);
+            PARAMETERS_MISMATCH where it was described with other parameters and may be written.
     """
     with database.reading() as connection:
         if not sa.inspect(connection).has_table(meta.name):
             raise RidgelineError(ErrorCode.STORE_UNAVAILABLE, "there is no gallery in this store")
-        rows = connection.execute(sa.select(meta.c.name, meta.c.value)).all()
-    values = dict(map(tuple, rows))
+        values = read_values(connection)
+    if IMPORTING in values:
+        raise RidgelineError(
+            ErrorCode.STORE_UNAVAILABLE, "an import into this store has not been finished"
+        )
     facts = GalleryFacts(
         int(values["schema_version"]),
         int(values["partitions"]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +22,11 @@ from workers.matching.descriptor import redescribe
 from workers.matching.parameters import descriptor_hash
 from workers.matching.template import EncounterTemplate
 from workers.shard_gallery import GalleryChange
+
+Row = sa.Row[*tuple[Any, ...]]
+
+Track = Callable[[Iterable[Any], str, int], Iterable[Any]]
+"""Passes items through and shows how far it is, given what they are and about how many."""
 
 IDS_AT_ONCE = 500
 """Ids in one IN list; SQLite allows 32,766 parameters, older ones 999."""
@@ -83,12 +88,12 @@ class GalleryReader:
         owner: dict[str, str] = {}
         size: dict[str, int] = {}
         with self.database.reading() as connection:
-            for ids in _batches(encounter_ids):
+            for ids in batches(encounter_ids):
                 statement = sa.select(memberships.c.encounter_id, memberships.c.subject_id).where(
                     *_holding(at), memberships.c.encounter_id.in_(ids)
                 )
                 owner |= {row.encounter_id: row.subject_id for row in connection.execute(statement)}
-            for ids in _batches(set(owner.values())):
+            for ids in batches(set(owner.values())):
                 counted = (
                     sa.select(memberships.c.subject_id, sa.func.count())
                     .where(*_holding(at), memberships.c.subject_id.in_(ids))
@@ -136,7 +141,7 @@ class GalleryReader:
         return [
             StoredEncounter(
                 row.encounter_id,
-                _utc(row.enrolled_at),
+                utc(row.enrolled_at),
                 template,
                 Capture(row.captured_on, row.sensor or ""),
             )
@@ -171,7 +176,7 @@ class GalleryReader:
                 for row in rows:
                     yield self._change(row, upto)
 
-    def _change(self, row: sa.Row[*tuple[Any, ...]], upto: int) -> GalleryChange:
+    def _change(self, row: Row, upto: int) -> GalleryChange:
         if row.removed is not None and row.removed <= upto:
             return GalleryChange(row.removed, row.partition, row.encounter_id, None)
         template = self._open(row)
@@ -182,7 +187,7 @@ class GalleryReader:
             )
         return GalleryChange(row.added, row.partition, row.encounter_id, template)
 
-    def _open(self, row: sa.Row[*tuple[Any, ...]]) -> EncounterTemplate | None:
+    def _open(self, row: Row) -> EncounterTemplate | None:
         """The template of an encounter row; None once it was expunged."""
         if row.payload is None or row.wrapped_key is None:
             return None
@@ -212,12 +217,19 @@ def _holding(at: int) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
     return memberships.c.since <= at, sa.or_(until.is_(None), until > at)
 
 
-def _batches(ids: Collection[str]) -> Iterator[list[str]]:
+def untracked(items: Iterable[Any], _what: str, _total: int) -> Iterable[Any]:
+    """A `Track` that shows nothing."""
+    return items
+
+
+def batches(ids: Collection[str]) -> Iterator[list[str]]:
+    """Ids, sorted, as many at a time as one query takes."""
     ordered = sorted(ids)
     for first in range(0, len(ordered), IDS_AT_ONCE):
         yield ordered[first : first + IDS_AT_ONCE]
 
 
-def _utc(moment: datetime.datetime) -> datetime.datetime:
-    """SQLite forgets the zone, which is always UTC."""
-    return moment.replace(tzinfo=datetime.UTC) if moment.tzinfo is None else moment
+def utc(moment: datetime.datetime) -> datetime.datetime:
+    """A moment of the store; SQLite forgets the zone, PostgreSQL shows the session's."""
+    zoned = moment.replace(tzinfo=datetime.UTC) if moment.tzinfo is None else moment
+    return zoned.astimezone(datetime.UTC)

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any
 
 import sqlalchemy as sa
 
 from cluster.partitions import partition_of
 from cluster.store.enrolling import digest_of
 from cluster.store.keys import KeyProvider, unseal
+from cluster.store.reading import Row
 from cluster.store.schema import Operation, encounters, journal, memberships, subjects
 from workers.errors import RidgelineError
 from workers.matching.codec import decode
-
-Row = sa.Row[*tuple[Any, ...]]
 
 Problems = Iterator[tuple[str, str]]
 """Ids and what is wrong with them."""

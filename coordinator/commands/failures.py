@@ -23,6 +23,7 @@ _EXIT_CODES = {
             ErrorCode.MALFORMED_TRANSACTION,
             ErrorCode.MALFORMED_TEMPLATE,
             ErrorCode.MALFORMED_IMAGE,
+            ErrorCode.MALFORMED_ARCHIVE,
             ErrorCode.DUPLICATE_FINGER,
             ErrorCode.NO_USABLE_FINGER,
             ErrorCode.PURPOSE_REQUIRED,

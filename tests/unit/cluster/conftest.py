@@ -17,18 +17,26 @@ def keys(tmp_path: Path) -> FileKeyProvider:
     return FileKeyProvider(tmp_path / "master.key")
 
 
+NewUrl = Callable[[], str]
+"""Gives URLs of empty places for a store."""
+
+
+@pytest.fixture
+def new_sqlite(tmp_path: Path) -> NewUrl:
+    numbers = itertools.count(1)
+    return lambda: f"sqlite:///{tmp_path / f'gallery-{next(numbers)}.db'}"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
-    """Gives URLs of empty places for a store."""
+def new_url(request: pytest.FixtureRequest, new_sqlite: NewUrl) -> NewUrl:
     if request.param == "sqlite":
-        numbers = itertools.count(1)
-        return lambda: f"sqlite:///{tmp_path / f'gallery-{next(numbers)}.db'}"
+        return new_sqlite
     server: PostgresServer = request.getfixturevalue("postgres")
     return server.new_database
 
 
 @pytest.fixture
-def url(new_url: Callable[[], str]) -> str:
+def url(new_url: NewUrl) -> str:
     return new_url()
 
 
