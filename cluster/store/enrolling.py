@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,18 +20,39 @@ from workers.matching.codec import encode
 from workers.matching.parameters import descriptor_hash
 from workers.matching.template import EncounterTemplate
 
+_KNOWN = sa.select(
+    encounters.c.added,
+    encounters.c.removed,
+    encounters.c.digest,
+    encounters.c.captured_on,
+    encounters.c.sensor,
+).where(encounters.c.encounter_id == sa.bindparam("id"))
 
-def content_of(template: EncounterTemplate) -> bytes:
-    """What is sealed of a template.
 
-    Raises:
-        RidgelineError: PARAMETERS_MISMATCH.
-    """
-    if template.parameters_hash != descriptor_hash():
-        raise RidgelineError(
-            ErrorCode.PARAMETERS_MISMATCH, "the template was built with other parameters"
-        )
-    return encode(template)
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is sealed of a template, and the digest that the journal says of it."""
+
+    data: bytes
+    digest: str
+
+    @staticmethod
+    def of(template: EncounterTemplate) -> Content:
+        """Of a template.
+
+        Raises:
+            RidgelineError: PARAMETERS_MISMATCH.
+        """
+        if template.parameters_hash != descriptor_hash():
+            raise RidgelineError(
+                ErrorCode.PARAMETERS_MISMATCH, "the template was built with other parameters"
+            )
+        return Content.sealed(encode(template))
+
+    @staticmethod
+    def sealed(data: bytes) -> Content:
+        """Of what was sealed before."""
+        return Content(data, digest_of(data))
 
 
 def digest_of(content: bytes) -> str:
@@ -38,27 +60,26 @@ def digest_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def enroll(writing: Writing, enrolment: Enrolment, content: bytes) -> Enrolled:
+def enroll(writing: Writing, enrolment: Enrolment, content: Content) -> Enrolled:
     """Adds an encounter, and its subject where that is new; nothing if it is there already.
 
     Raises:
         RidgelineError: ENCOUNTER_CONFLICT, before anything is written.
     """
     encounter_id = enrolment.encounter_id or _new_id()
-    digest = digest_of(content)
     if enrolment.encounter_id:
-        there = _existing(writing, enrolment, digest)
+        there = _existing(writing, enrolment, content.digest)
         if there is not None:
             return there
     subject_id = enrolment.subject_id or _new_id()
     key = writing.subject_key(subject_id)
-    sequence = writing.record(Operation.ENROLL, subject_id, encounter_id, digest=digest)
+    sequence = writing.record(Operation.ENROLL, subject_id, encounter_id, digest=content.digest)
     key = key or writing.new_subject(subject_id, sequence)
     _insert(writing, encounter_id, subject_id, key, content, enrolment.capture)
     return Enrolled(subject_id, encounter_id, sequence, created=True)
 
 
-def correct(writing: Writing, correction: Correction, content: bytes | None) -> Enrolled:
+def correct(writing: Writing, correction: Correction, content: Content | None) -> Enrolled:
     """Replaces an encounter by another one of the same subject, at one sequence.
 
     Raises:
@@ -74,9 +95,9 @@ def correct(writing: Writing, correction: Correction, content: bytes | None) -> 
             encounters.c.encounter_id == wrong_id
         )
     ).one()
-    content = content or unseal(key, wrong.payload, wrong_id)
+    content = content or Content.sealed(unseal(key, wrong.payload, wrong_id))
     sequence = writing.record(
-        Operation.CORRECT, subject_id, encounter_id, digest=digest_of(content), other_id=wrong_id
+        Operation.CORRECT, subject_id, encounter_id, digest=content.digest, other_id=wrong_id
     )
     hide(writing, wrong_id, sequence)
     capture = correction.capture.over(Capture(wrong.captured_on, wrong.sensor or ""))
@@ -105,11 +126,8 @@ def end_membership(writing: Writing, encounter_id: str, sequence: int) -> None:
 
 def begin_membership(writing: Writing, encounter_id: str, subject_id: str, sequence: int) -> None:
     """An encounter is a subject's from a sequence on."""
-    writing.connection.execute(
-        memberships.insert().values(
-            encounter_id=encounter_id, since=sequence, subject_id=subject_id
-        )
-    )
+    begun = {"encounter_id": encounter_id, "since": sequence, "subject_id": subject_id}
+    writing.connection.execute(memberships.insert(), begun)
 
 
 def _insert(
@@ -117,24 +135,23 @@ def _insert(
     encounter_id: str,
     subject_id: str,
     key: bytes,
-    content: bytes,
+    content: Content,
     capture: Capture,
     supersedes: str | None = None,
 ) -> None:
-    writing.connection.execute(
-        encounters.insert().values(
-            encounter_id=encounter_id,
-            partition=partition_of(encounter_id, writing.partitions),
-            added=writing.sequence,
-            enrolled_at=writing.now,
-            digest=digest_of(content),
-            sealed_for=subject_id,
-            payload=seal(key, content, encounter_id),
-            captured_on=capture.day,
-            sensor=capture.sensor or None,
-            supersedes=supersedes,
-        )
-    )
+    row = {
+        "encounter_id": encounter_id,
+        "partition": partition_of(encounter_id, writing.partitions),
+        "added": writing.sequence,
+        "enrolled_at": writing.now,
+        "digest": content.digest,
+        "sealed_for": subject_id,
+        "payload": seal(key, content.data, encounter_id),
+        "captured_on": capture.day,
+        "sensor": capture.sensor or None,
+        "supersedes": supersedes,
+    }
+    writing.connection.execute(encounters.insert(), row)
     begin_membership(writing, encounter_id, subject_id, writing.sequence)
 
 
@@ -158,15 +175,7 @@ def _existing(writing: Writing, enrolment: Enrolment, digest: str) -> Enrolled |
 
 def _known(writing: Writing, encounter_id: str) -> sa.Row[*tuple[Any, ...]] | None:
     """What there is of an encounter id."""
-    return writing.connection.execute(
-        sa.select(
-            encounters.c.added,
-            encounters.c.removed,
-            encounters.c.digest,
-            encounters.c.captured_on,
-            encounters.c.sensor,
-        ).where(encounters.c.encounter_id == encounter_id)
-    ).first()
+    return writing.connection.execute(_KNOWN, {"id": encounter_id}).first()
 
 
 def _conflict(detail: str, which: str = "") -> RidgelineError:

@@ -65,9 +65,9 @@ class Store(GalleryReader):
 
         def one(under_way: Writing, enrolment: Enrolment) -> Enrolled | RidgelineError:
             try:
-                content = enrolling.content_of(enrolment.template)
+                content = enrolling.Content.of(enrolment.template)
                 body = (
-                    enrolling.digest_of(content),
+                    content.digest,
                     enrolment.subject_id,
                     enrolment.encounter_id,
                     *_capture(enrolment.capture),
@@ -98,10 +98,10 @@ class Store(GalleryReader):
             RidgelineError: ENCOUNTER_NOT_FOUND, ENCOUNTER_CONFLICT, PARAMETERS_MISMATCH.
         """
         template = correction.template
-        content = None if template is None else enrolling.content_of(template)
+        content = None if template is None else enrolling.Content.of(template)
         body = (
             correction.encounter_id,
-            "" if content is None else enrolling.digest_of(content),
+            "" if content is None else content.digest,
             correction.new_encounter_id,
             *_capture(correction.capture),
         )

@@ -13,6 +13,12 @@ from cluster.store.keys import KeyProvider, new_key
 from cluster.store.schema import Operation, counter, journal, memberships, subjects
 from workers.errors import ErrorCode, RidgelineError
 
+# Statements of an enrolment take their values apart: to build them anew each time would cost more
+# than to run them.
+_SUBJECT = sa.select(subjects.c.wrapped_key, subjects.c.removed, subjects.c.merged_into).where(
+    subjects.c.subject_id == sa.bindparam("id")
+)
+
 
 class Writing:
     """One write transaction; whoever else writes waits until it ends.
@@ -42,17 +48,16 @@ class Writing:
     ) -> int:
         """Enters an operation into the journal; its sequence."""
         self.sequence += 1
-        self.connection.execute(
-            journal.insert().values(
-                sequence=self.sequence,
-                operation=operation.value,
-                subject_id=subject_id,
-                encounter_id=encounter_id,
-                digest=digest,
-                at=self.now,
-                other_id=other_id,
-            )
-        )
+        entry = {
+            "sequence": self.sequence,
+            "operation": operation.value,
+            "subject_id": subject_id,
+            "encounter_id": encounter_id,
+            "digest": digest,
+            "at": self.now,
+            "other_id": other_id,
+        }
+        self.connection.execute(journal.insert(), entry)
         return self.sequence
 
     def subject_key(self, subject_id: str) -> bytes | None:
@@ -61,11 +66,7 @@ class Writing:
         Raises:
             RidgelineError: ENCOUNTER_CONFLICT where there was one.
         """
-        row = self.connection.execute(
-            sa.select(subjects.c.wrapped_key, subjects.c.removed, subjects.c.merged_into).where(
-                subjects.c.subject_id == subject_id
-            )
-        ).first()
+        row = self.connection.execute(_SUBJECT, {"id": subject_id}).first()
         if row is None:
             return None
         if row.removed is not None:
@@ -86,11 +87,9 @@ class Writing:
     def new_subject(self, subject_id: str, sequence: int) -> bytes:
         """Makes a subject; its key."""
         key = new_key()
-        self.connection.execute(
-            subjects.insert().values(
-                subject_id=subject_id, added=sequence, wrapped_key=self.keys.wrap(key, subject_id)
-            )
-        )
+        wrapped = self.keys.wrap(key, subject_id)
+        made = {"subject_id": subject_id, "added": sequence, "wrapped_key": wrapped}
+        self.connection.execute(subjects.insert(), made)
         return key
 
     def require_subject(self, subject_id: str, field: str = "subject_id") -> None:

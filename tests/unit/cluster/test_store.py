@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from cluster.store import Enrolled, Enrolment, FileKeyProvider, Store
-from cluster.store.enrolling import enroll
+from cluster.store.enrolling import Content, enroll
 from cluster.store.schema import encounters, journal
 from cluster.store.writing import writing
 from tests.populations import encounter
@@ -101,7 +101,7 @@ def test_a_failed_transaction_leaves_nothing(store: Store) -> None:
     def enrol_and_fail() -> None:
         with writing(store.database, store.keys, store.partitions) as under_way:
             enrolment = Enrolment(encounter(0), "alice", "a-1")
-            enroll(under_way, enrolment, encode(enrolment.template))
+            enroll(under_way, enrolment, Content.of(enrolment.template))
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
