@@ -1,12 +1,14 @@
 """Identification by gallery size and fingers, with fingers missing, exchanged, and rolled.
 
-    python -m benchmarks.identification [--small]
+    python -m benchmarks.identification [--small] [--only CONDITION]
 
 Persons composed of real fingers, and generated ones, are searched for with ten fingers, a slap of
 four, two and one, each once while they are in the gallery and once while they are not. Writes
 ``benchmarks/results/identification.json``; with ``--small`` the galleries are a fiftieth, the
-searches few, and what was found is printed only. What is generated is kept on disk, so that a
-second run takes about ten minutes less. A gallery of 100,000 needs 6 GB of memory.
+searches few, and what was found is printed only. With ``--only`` the cells of one condition are run
+anew and put among those recorded; each names the matcher that it is of. What is generated is kept
+on disk, so that a second run takes about ten minutes less. A gallery of 100,000 needs 6 GB of
+memory.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from benchmarks import searched_persons
 from benchmarks.composed_persons import real_fingers
 from benchmarks.identification_rates import rates
 from benchmarks.real_prints import DEVELOPMENT
-from benchmarks.record import record
+from benchmarks.record import record, recorded
 from benchmarks.searched_persons import ComposedPopulation, GeneratedPopulation, Population
 from benchmarks.shown_fingers import Condition
 from cluster.partitions import DEFAULT_PARTITIONS
@@ -72,6 +74,10 @@ class Plan:
     enrolled: int
     partitions: int
 
+    def only(self, condition: Condition) -> Plan:
+        """The part of it under one condition."""
+        return replace(self, cells=[cell for cell in self.cells if cell.condition is condition])
+
 
 def whole_plan() -> Plan:
     """The run that is recorded."""
@@ -113,11 +119,17 @@ def main() -> None:
     """Runs the plan and records it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="a fiftieth of it; not recorded")
-    small = parser.parse_args().small
-    result = run(small_plan() if small else whole_plan(), real_fingers())
-    if small:
+    parser.add_argument("--only", choices=[condition.name for condition in Condition])
+    arguments = parser.parse_args()
+    plan = small_plan() if arguments.small else whole_plan()
+    if arguments.only:
+        plan = plan.only(Condition[arguments.only])
+    result = run(plan, real_fingers())
+    if arguments.small:
         print(json.dumps(result, indent=2))
         return
+    if arguments.only:
+        result["cells"] = merged(recorded("identification")["cells"], result["cells"])
     data = f"{DEVELOPMENT}; generated persons"
     record("identification", result, data=data, seed=searched_persons.SEED)
 
@@ -132,9 +144,20 @@ def run(plan: Plan, real: Sequence[Sequence[FingerTemplate]]) -> dict[str, Any]:
         "real_fingers": len(real),
         "composed_in_gallery": plan.enrolled,
         "cells": _cells(plan, real),
-        "cpu_seconds": time.process_time(),
-        "parameters_hash": parameters_hash(),
     }
+
+
+def merged(
+    before: Sequence[dict[str, Any]], anew: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Cells in the order they were recorded in, those run anew in the place of what they were."""
+    cells = {_searches(cell): cell for cell in (*before, *anew)}
+    return list(cells.values())
+
+
+def _searches(cell: dict[str, Any]) -> tuple[Any, ...]:
+    """What searches a recorded cell is of."""
+    return tuple(cell[name] for name in ("persons", "subjects", "condition", "fingers"))
 
 
 def _cells(plan: Plan, real: Sequence[Sequence[FingerTemplate]]) -> list[dict[str, Any]]:
@@ -202,6 +225,7 @@ def _cell(cell: Cell, population: Population) -> dict[str, Any]:
         "fingers": cell.fingers,
         "searches": cell.searches,
         "persons_searched": population.persons(cell.searches),
+        "parameters_hash": parameters_hash(),
         **rates(found, resampled),
         "cpu_seconds_a_case": (time.process_time() - started) / cell.searches,
     }

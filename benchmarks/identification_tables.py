@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.markdown import NONE, percent, table
@@ -17,12 +17,21 @@ _AT_THRESHOLDS = tuple(
 def run() -> str:
     """What the figures are of."""
     result = recorded("identification")
+    conditions_of: dict[str, list[str]] = {}
+    for cell in result["cells"]:
+        conditions_of.setdefault(cell["parameters_hash"], []).append(cell["condition"])
     searching = sum(cell["cpu_seconds_a_case"] * cell["searches"] for cell in result["cells"])
     return (
         f"{result['partitions']} partitions, {result['real_fingers']} real fingers, "
-        f"{searching / 60:.0f} CPU-minutes of searching, matcher "
-        f"`{result['parameters_hash'][:12]}`"
+        f"{searching / 60:.0f} CPU-minutes of searching, matcher {_matchers(conditions_of)}"
     )
+
+
+def _matchers(conditions_of: Mapping[str, Sequence[str]]) -> str:
+    """Which matcher the figures are of; where there are several, which of what condition."""
+    first, *later = conditions_of
+    named = [f"for “{'”, “'.join(dict.fromkeys(conditions_of[of]))}” `{of[:12]}`" for of in later]
+    return ", ".join([f"`{first[:12]}`", *named])
 
 
 def sizes() -> str:

@@ -10,11 +10,12 @@ import pytest
 
 from benchmarks import generated_persons, searched_persons
 from benchmarks.composed_persons import draw_person
-from benchmarks.identification import Cell, Plan, run, small_plan, whole_plan
+from benchmarks.identification import Cell, Plan, merged, run, small_plan, whole_plan
 from benchmarks.searched_persons import ComposedPopulation
 from benchmarks.shown_fingers import Condition
 from coordinator.paths import CACHE_VARIABLE
 from workers.matching.descriptor import describe_encounter
+from workers.matching.parameters import parameters_hash
 from workers.matching.template import FingerTemplate
 from workers.synthesis.templates import generate_subject
 
@@ -58,7 +59,21 @@ def test_a_plan_in_little(fingers: list[list[FingerTemplate]]) -> None:
     assert (plain["truly_generated"], plain["persons_searched"]) == (8, 4)
     assert (composed["truly_generated"], composed["persons_searched"]) == (4, 4)
     assert all(cell["at_threshold"]["likely"]["false"]["share"] == 0.0 for cell in result["cells"])
-    assert len(result["parameters_hash"]) == 64
+    assert {cell["parameters_hash"] for cell in result["cells"]} == {parameters_hash()}
+
+
+def test_one_condition_is_run_anew_in_the_place_of_what_it_was() -> None:
+    cells = [
+        {"persons": "generated", "subjects": n, "condition": c, "fingers": 2, "at": f"{n} {c}"}
+        for n in (10, 20)
+        for c in ("none", "rolled")
+    ]
+    anew = [cell | {"at": "later"} for cell in cells if cell["condition"] == "rolled"]
+    together = merged(cells, anew)
+    assert [cell["at"] for cell in together] == ["10 none", "later", "20 none", "later"]
+    plan = whole_plan().only(Condition.ROLLED_PROBE)
+    assert [cell.fingers for cell in plan.cells] == [10, 4, 2]
+    assert plan.partitions == whole_plan().partitions
 
 
 def test_the_recorded_plan_asks_for_everything() -> None:
