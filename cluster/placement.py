@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
@@ -58,12 +58,13 @@ def place(
     """Places every partition on `replicas` shards, or on all where there are fewer.
 
     Replicas of a partition lie on different nodes while there are nodes that hold none. First
-    choices, second choices and so on are each spread by weight, up to `caps`; where the last
-    partitions find every shard that they may go to full, the least loaded takes one more.
+    choices, second choices and so on are each spread by weight, up to `caps`; where no shard
+    that a partition's replica may go to has room, one holds more.
 
     Raises:
         ValueError: without shards, for shards of the same id, or of no weight.
     """
+    slots = sorted(slots, key=lambda slot: slot.shard_id)
     ids = [slot.shard_id for slot in slots]
     if not ids or len(set(ids)) != len(ids):
         raise ValueError(f"expected shards of different ids, got {sorted(ids)}")
@@ -83,6 +84,7 @@ def place(
             slot = _first_with_room(partition, free, load, cap)
             held.append(slot)
             load[slot.shard_id] += 1
+        _level(chosen, slots, load, cap)
     return Placement(generation, tuple(tuple(s.shard_id for s in held) for held in chosen))
 
 
@@ -158,6 +160,37 @@ def _first_with_room(
         least = min(load[slot.shard_id] / slot.weight for slot in free)
         room = [slot for slot in free if load[slot.shard_id] / slot.weight == least]
     return min(room, key=lambda slot: _distance(partition, slot))
+
+
+def _level(
+    chosen: list[list[Slot]], slots: Collection[Slot], load: dict[str, int], cap: Mapping[str, int]
+) -> None:
+    """Takes the newest replicas of some partitions from shards above their cap to shards below.
+
+    The last partitions can find every shard that they may go to full, though another has room.
+    """
+    for full in slots:
+        while load[full.shard_id] > cap[full.shard_id]:
+            moves = [
+                (*_distance(partition, slot), partition, slot)
+                for partition, held in enumerate(chosen)
+                if held[-1] is full
+                for slot in slots
+                if load[slot.shard_id] < cap[slot.shard_id] and _may_replace(slot, held)
+            ]
+            if not moves:
+                break
+            *_, partition, slot = min(moves, key=lambda move: move[:3])
+            chosen[partition][-1] = slot
+            load[full.shard_id] -= 1
+            load[slot.shard_id] += 1
+
+
+def _may_replace(slot: Slot, held: Sequence[Slot]) -> bool:
+    """Whether a shard may hold a partition in the place of the last that does."""
+    others = held[:-1]
+    apart = slot.node == held[-1].node or slot.node not in {other.node for other in others}
+    return apart and slot not in others
 
 
 def _distance(partition: int, slot: Slot) -> tuple[float, str]:

@@ -26,8 +26,8 @@ def test_every_partition_has_its_replicas_and_no_shard_too_many(
     copies = min(replicas, shards)
     cap = -(-partitions * copies // shards)
     assert all(len(set(held)) == copies for held in placement.replicas)
-    # With several replicas the last partitions may find all free shards full.
-    slack = 0 if copies == 1 else 2
+    # With several replicas the last of them may have nowhere else to lie apart.
+    slack = 0 if copies < 3 else 1
     loads = [len(placement.partitions_of(f"shard-{i}")) for i in range(shards)]
     assert max(loads) <= cap + slack
     assert sum(loads) == partitions * copies
