@@ -109,10 +109,11 @@ class Layout:
 
 def spread(count: int, over: Collection[Node]) -> list[Node]:
     """A node for each of `count` workers, in proportion to their CPUs, emptiest first."""
-    load = dict.fromkeys(over, 0)
+    # A head that is to run no work has none; where nobody has, somebody must.
+    load = dict.fromkeys([node for node in over if node.cpus] or over, 0)
     chosen = []
     for _ in range(count):
-        node = min(over, key=lambda node: ((load[node] + 1) / max(node.cpus, 1), node.node_id))
+        node = min(load, key=lambda node: ((load[node] + 1) / max(node.cpus, 1), node.node_id))
         load[node] += 1
         chosen.append(node)
     return chosen

@@ -60,8 +60,17 @@ class ShardLink:
         return self.spec.slot.shard_id
 
     async def open(self) -> None:
-        """Waits until the actor runs, then looks at it from time to time."""
-        await awaited(self._actor.state.remote())
+        """Waits until the actor runs, then looks at it from time to time.
+
+        Raises:
+            RidgelineError: SHARD_UNAVAILABLE where it cannot be made.
+        """
+        try:
+            await awaited(self._actor.state.remote())
+        except ray.exceptions.RayError as error:
+            raise RidgelineError(
+                ErrorCode.SHARD_UNAVAILABLE, f"{self.shard_id} did not start"
+            ) from error
         self._tasks = [
             asyncio.create_task(self._look_on()),
             asyncio.create_task(self._give_again()),
@@ -84,7 +93,8 @@ class ShardLink:
         """
         try:
             result = await self._unless_silent(self._actor.search.remote(request))
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, RidgelineError):
+            # A silent shard gets to hear of it when it is back.
             self._actor.cancel.remote(request.request_id)
             raise
         if isinstance(result, RidgelineError):

@@ -49,5 +49,5 @@ def test_a_node_that_joins_has_as_many_shards_for_each_cpu(shards: int, joining:
 
 
 def test_workers_are_spread_by_cpus() -> None:
-    homes = [node.node_id for node in spread(10, [SMALL, LARGE])]
+    homes = [node.node_id for node in spread(10, [SMALL, LARGE, Node("head", 0)])]
     assert (homes.count("small"), homes.count("large")) == (2, 8)
