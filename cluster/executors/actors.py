@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -15,6 +17,9 @@ from workers.biometrics.quality import QualityGate
 from workers.shard_gallery import GallerySource
 
 T = TypeVar("T")
+
+_CONTROL: Final = ThreadPoolExecutor(4, thread_name_prefix="ray-control")
+"""Threads that may wait for Ray's GCS, however long it is down: none that others need."""
 
 
 class ActorStarter:
@@ -66,3 +71,8 @@ def _remote(options: Any, actor: type) -> Any:
 async def awaited(reference: Awaitable[T]) -> T:
     """An object reference as a coroutine, which asyncio's helpers want."""
     return await reference
+
+
+async def controlled(call: Callable[..., T], *arguments: object) -> T:
+    """A blocking call to Ray's GCS, which no search waits for."""
+    return await asyncio.get_running_loop().run_in_executor(_CONTROL, call, *arguments)

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import ray
 
-from cluster.executors.actors import awaited
+from cluster.executors.actors import awaited, controlled
 from cluster.layout import Node
 from workers.biometrics.model import Submission
 from workers.errors import ErrorCode, RidgelineError
@@ -57,7 +57,7 @@ class ExtractorPool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         actors, self._actors = list(self._actors.values()), {}
         for actor in actors:
-            await asyncio.to_thread(ray.kill, actor)
+            await controlled(ray.kill, actor)
 
     async def prepare(self, submission: Submission) -> PreparedSubmission | RidgelineError:
         """The submission prepared by an extractor that lives to answer; waits for an idle one.
@@ -93,8 +93,7 @@ class ExtractorPool:
                 await asyncio.sleep(PAUSE_S)
             except ray.exceptions.RayError:
                 await asyncio.sleep(PAUSE_S)
-                # In a thread: it waits for Ray's GCS, and searches do not.
-                self._actors[place] = await asyncio.to_thread(self._start, self._homes[place])
+                self._actors[place] = await controlled(self._start, self._homes[place])
             else:
                 self._idle.put_nowait(place)
                 return

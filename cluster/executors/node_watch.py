@@ -7,6 +7,7 @@ import logging
 from typing import Final
 
 from cluster import launch
+from cluster.executors.actors import controlled
 from cluster.executors.rebalancer import Rebalancer
 from cluster.executors.shard_map import ShardMap
 from cluster.layout import Layout, Node
@@ -41,7 +42,7 @@ class NodeWatch:
         while True:
             await asyncio.sleep(LOOK_S)
             try:
-                nodes = await asyncio.to_thread(launch.nodes)
+                nodes = await controlled(launch.nodes)
                 if self._lost(nodes) or (self._join and self._joined(nodes)):
                     await self._rebalancer.rebalance(nodes, join=self._join)
             except RidgelineError as error:

@@ -14,7 +14,7 @@ import ray
 
 from cluster import launch
 from cluster.config import ClusterConfig
-from cluster.executors.actors import ActorStarter
+from cluster.executors.actors import ActorStarter, controlled
 from cluster.executors.admission import Admission
 from cluster.executors.extractors import ExtractorPool
 from cluster.executors.fan_out import fan_out
@@ -181,7 +181,7 @@ class RayExecutor:
 
     async def _nodes(self) -> list[Node]:
         try:
-            return await asyncio.wait_for(asyncio.to_thread(launch.nodes), NODES_TIMEOUT_S)
+            return await asyncio.wait_for(controlled(launch.nodes), NODES_TIMEOUT_S)
         except TimeoutError:
             raise RidgelineError(
                 ErrorCode.SHARD_UNAVAILABLE, "Ray's GCS does not list its nodes"

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from cluster.executors.actors import controlled
 from cluster.executors.shard_link import ShardLink
 from cluster.executors.shard_map import ShardMap
 from cluster.layout import Layout, Node, ShardSpec
@@ -125,8 +126,7 @@ class Rebalancer:
         links = []
         try:
             for spec in specs:
-                # In a thread: it waits for Ray's GCS, and searches do not.
-                actor = await asyncio.to_thread(self._start, spec)
+                actor = await controlled(self._start, spec)
                 links.append(ShardLink(spec, actor, self._health))
             await asyncio.gather(*(link.open() for link in links))
         except BaseException:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 
 import ray
 
-from cluster.executors.actors import awaited
+from cluster.executors.actors import awaited, controlled
 from cluster.layout import ShardSpec
 from cluster.shard_health import ShardHealth
 from workers.errors import ErrorCode, RidgelineError
@@ -82,7 +82,7 @@ class ShardLink:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._health.forget(self.shard_id)
-        await asyncio.to_thread(ray.kill, self._actor)
+        await controlled(ray.kill, self._actor)
 
     async def search(self, request: ShardRequest) -> ShardAnswer:
         """Asks it; cancelling this stops the shard's work.
