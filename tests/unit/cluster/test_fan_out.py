@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from cluster import shard_health
 from cluster.executors.admission import RETRY_RANGE_S, Admission
 from cluster.executors.fan_out import fan_out
 from cluster.executors.interface import GalleryAnswer, GallerySearch
@@ -24,7 +25,7 @@ TWICE = place(PARTITIONS, [Slot("a", "n1"), Slot("b", "n2")], replicas=2)
 Behaviour = Callable[[ShardRequest], Awaitable[None]]
 
 
-def search(timeout_s: float = 20.0) -> GallerySearch:
+def search(timeout_s: float) -> GallerySearch:
     probe = prepare_probe(encounter(0))
     return GallerySearch("search", probe, 1, 5, exhaustive=False, timeout_s=timeout_s)
 
@@ -60,7 +61,7 @@ class Shards:
         parts = tuple(PartitionAnswer(p, 0, 0, 0, ()) for p in request.partitions)
         return ShardAnswer(shard_id, "numpy", request.sequence, parts, {"screen": 0.5})
 
-    async def search(self, timeout_s: float = 20.0, attempt_s: float = 0.4) -> GalleryAnswer:
+    async def search(self, timeout_s: float = 60.0, attempt_s: float = 60.0) -> GalleryAnswer:
         return await fan_out(search(timeout_s), TWICE, self.health, self.ask, attempt_s=attempt_s)
 
 
@@ -69,31 +70,37 @@ def whole(answer: GalleryAnswer) -> bool:
     return answer.unsearched == () and numbers == list(range(PARTITIONS))
 
 
+@pytest.fixture
+def long_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that is held up does not see a shard tried again."""
+    monkeypatch.setattr(shard_health, "HOLD_S", 600.0)
+
+
+@pytest.mark.usefixtures("long_hold")
 @pytest.mark.parametrize("trouble", [hang, refuse])
 def test_only_the_first_search_pays_for_a_shard_in_trouble(trouble: Behaviour) -> None:
     async def run() -> None:
         shards = Shards(a=trouble, b=prompt)
-        assert whole(await shards.search())
+        assert whole(await shards.search(attempt_s=1.0))
         assert shards.cancelled == (["a"] if trouble is hang else [])
         shards.asked.clear()
-        started = time.monotonic()
         for answer in await asyncio.gather(*(shards.search() for _ in range(5))):
             assert whole(answer)
         assert shards.asked == ["b"] * 5
-        assert time.monotonic() - started < 0.4
 
     asyncio.run(run())
 
 
+@pytest.mark.usefixtures("long_hold")
 def test_a_slow_shard_is_remembered_too() -> None:
     async def slow(request: ShardRequest) -> None:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.0)
 
     async def run() -> None:
         shards = Shards(a=slow, b=prompt)
-        assert whole(await shards.search(attempt_s=5.0))
+        assert whole(await shards.search())
         shards.asked.clear()
-        assert whole(await shards.search(attempt_s=5.0))
+        assert whole(await shards.search())
         assert shards.asked == ["b"]
 
     asyncio.run(run())
@@ -102,7 +109,7 @@ def test_a_slow_shard_is_remembered_too() -> None:
 def test_cancelling_a_search_cancels_its_attempts() -> None:
     async def run() -> None:
         shards = Shards(a=hang, b=hang)
-        task = asyncio.create_task(shards.search(attempt_s=10.0))
+        task = asyncio.create_task(shards.search())
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -119,7 +126,7 @@ def test_silence_of_all_ends_at_the_deadline() -> None:
         with pytest.raises(RidgelineError) as caught:
             await shards.search(timeout_s=0.5)
         assert caught.value.code is ErrorCode.DEADLINE_EXCEEDED
-        assert 0.4 < time.monotonic() - started < 2.0
+        assert 0.4 < time.monotonic() - started < 20.0
 
     asyncio.run(run())
 

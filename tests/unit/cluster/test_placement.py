@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.placement import Placement, Slot, caps, place
@@ -18,6 +18,7 @@ def slots(count: int, nodes: int = 0) -> list[Slot]:
     return [Slot(f"shard-{i}", f"node-{i % nodes if nodes else i}") for i in range(count)]
 
 
+@settings(deadline=None)
 @given(SHARDS, st.integers(1, 128), st.integers(1, 4))
 def test_every_partition_has_its_replicas_and_no_shard_too_many(
     shards: int, partitions: int, replicas: int
@@ -33,6 +34,7 @@ def test_every_partition_has_its_replicas_and_no_shard_too_many(
     assert sum(loads) == partitions * copies
 
 
+@settings(deadline=None)
 @given(st.integers(2, 6), st.integers(2, 5))
 def test_replicas_lie_on_different_nodes(nodes: int, each: int) -> None:
     spots = slots(nodes * each, nodes)
@@ -42,6 +44,7 @@ def test_replicas_lie_on_different_nodes(nodes: int, each: int) -> None:
     assert together == 0
 
 
+@settings(deadline=None)
 @given(st.integers(1, 8))
 def test_a_new_shard_moves_about_its_share(shards: int) -> None:
     partitions = 256
@@ -65,6 +68,7 @@ def loads(placement: Placement, spots: list[Slot]) -> dict[str, int]:
     return {slot.shard_id: len(placement.partitions_of(slot.shard_id)) for slot in spots}
 
 
+@settings(deadline=None)
 @given(UNEVEN.filter(lambda nodes: len(nodes) <= 6), st.integers(1, 3))
 def test_replicas_lie_apart_and_within_caps_whatever_the_weights(
     nodes: list[list[int]], replicas: int
@@ -100,6 +104,7 @@ def test_first_choices_are_spread_evenly(replicas: int) -> None:
     assert asked == [16] * 4
 
 
+@settings(deadline=None)
 @given(st.integers(2, 6), st.integers(1, 2), st.data())
 def test_a_lost_node_moves_about_its_share(nodes: int, replicas: int, data: st.DataObject) -> None:
     spots = slots(nodes * 2, nodes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cluster.placement import Placement, Slot, place
@@ -96,6 +96,7 @@ def test_nothing_is_answered_or_asked_past_the_deadline() -> None:
     assert router(deadline=5.0).start(5.0) == []
 
 
+@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(1, 3), st.data())
 def test_whatever_happens_in_whatever_order(
     shards: int, replicas: int, data: st.DataObject
