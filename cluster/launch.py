@@ -57,6 +57,7 @@ def connect(config: ClusterConfig, *, cpus: int) -> bool:
         )
         return False
     ray.init(
+        address="local",  # one of our own, whatever else runs on this machine
         num_cpus=cpus,
         # Ray looks for GPUs itself where shards may use them.
         num_gpus=None if config.backend in ("auto", "cupy") else 0,

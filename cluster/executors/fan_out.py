@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final
 
 from cluster.executors.interface import GalleryAnswer, GallerySearch
 from cluster.placement import Placement
@@ -19,6 +20,9 @@ _log = logging.getLogger(__name__)
 
 Ask = Callable[[str, ShardRequest], Awaitable[ShardAnswer]]
 """Sends a request to a shard. Cancelling the awaitable must stop the shard's work."""
+
+STALL_S: Final = 0.1
+"""A wait that ends so much late was held up by this process."""
 
 
 async def fan_out(
@@ -108,10 +112,11 @@ class _FanOut:
         )
 
     async def _next_event(self) -> None:
-        wait = max(self._router.next_expiry - time.monotonic(), 0.0)
-        done, _ = await asyncio.wait(
-            self._pending, timeout=wait, return_when=asyncio.FIRST_COMPLETED
-        )
+        expiry = self._router.next_expiry
+        done = await self._done_within(expiry - time.monotonic())
+        if not done and time.monotonic() - expiry > STALL_S:
+            # This process was held up, not the shards: their answers may be here already.
+            done = await self._done_within(STALL_S)
         for task in done:
             self._finished(task)
         now = time.monotonic()
@@ -119,6 +124,12 @@ class _FanOut:
         for attempt in over:
             self._give_up(attempt, now)
         self._begin(following)
+
+    async def _done_within(self, seconds: float) -> set[asyncio.Task[ShardAnswer]]:
+        done, _ = await asyncio.wait(
+            self._pending, timeout=max(seconds, 0.0), return_when=asyncio.FIRST_COMPLETED
+        )
+        return done
 
     def _finished(self, task: asyncio.Task[ShardAnswer]) -> None:
         attempt, started = self._pending.pop(task)

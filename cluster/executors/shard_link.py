@@ -25,9 +25,10 @@ T = TypeVar("T")
 LOOK_S: Final = 0.5
 """Between two looks at a shard's state."""
 
-SILENT_S: Final = 5.0
-"""A shard that owes its state for so long is taken for silent, and attempts at it are given up.
-It answers while it searches and loads; a process that is merely busy is late by less."""
+SILENT_LOOKS: Final = 10
+"""A shard that owes its state for so many looks is taken for silent, and attempts at it are given
+up. It answers while it searches and loads; a process that is merely busy is late by less. Looks
+are counted and not seconds, so that a halt of this process is not taken for the shard's."""
 
 
 class ShardLink:
@@ -137,10 +138,12 @@ class ShardLink:
             # One question at a time: a silent shard owes one answer, not one for each look.
             asked = asyncio.ensure_future(awaited(self._actor.state.remote()))
             try:
-                await asyncio.wait({asked}, timeout=SILENT_S)
+                looks = 0
                 while not asked.done():
-                    self._lost(silent=True)
                     await asyncio.wait({asked}, timeout=LOOK_S)
+                    looks += 1
+                    if looks >= SILENT_LOOKS and not asked.done():
+                        self._lost(silent=True)
                 self._seen(asked.result())
             except ray.exceptions.RayError:
                 self._lost(silent=False)

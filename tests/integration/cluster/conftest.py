@@ -36,12 +36,13 @@ NODE_TRIES = 3
 def machines() -> Iterator[Cluster]:
     """Two nodes of two CPUs, and a head that runs nothing of ours."""
     set_environment()
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    made: Any = Cluster()
+    add_node(made, num_cpus=0)
     for _ in range(2):
         add_node(made, num_cpus=2)
     yield made
     ray.shutdown()
-    made.shutdown()  # type: ignore[no-untyped-call]
+    made.shutdown()
 
 
 def add_node(machines: Any, **resources: int) -> Any:

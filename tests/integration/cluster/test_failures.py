@@ -58,7 +58,9 @@ async def whole(executor: RayExecutor, generation: int, shards: int) -> None:
 
 def test_a_shard_dies_and_another_hangs(gallery: Gallery, machines: Cluster) -> None:
     async def run() -> None:
-        async with on_ray(gallery, machines, shards=2, replicas=2) as executor:
+        # An attempt may take 36 of the 60 s of a search, far more than it takes to be known silent.
+        settings = {"shards": 2, "replicas": 2, "attempt_timeout_s": 60.0}
+        async with on_ray(gallery, machines, **settings) as executor:
             askers = Askers(executor, gallery)
             async with askers.asking():
                 await askers.some_more()
@@ -71,11 +73,10 @@ def test_a_shard_dies_and_another_hangs(gallery: Gallery, machines: Cluster) -> 
                 hung = processes(machines, SHARD)[0]
                 os.kill(hung, signal.SIGSTOP)
                 try:
-                    await eventually(lambda: any(not link.state for link in links(executor)))
-                    # It is known: nobody waits for it any more.
                     started = time.monotonic()
+                    await eventually(lambda: any(not link.state for link in links(executor)))
                     await askers.some_more()
-                    assert time.monotonic() - started < 10.0
+                    assert time.monotonic() - started < 30.0
                 finally:
                     os.kill(hung, signal.SIGCONT)
                 await whole(executor, 1, 2)

@@ -106,6 +106,21 @@ def test_a_slow_shard_is_remembered_too() -> None:
     asyncio.run(run())
 
 
+def test_a_halt_of_this_process_is_not_held_against_the_shards() -> None:
+    """Their answers came while nobody could look."""
+
+    async def run() -> None:
+        shards = Shards(a=prompt, b=prompt)
+        task = asyncio.create_task(shards.search(attempt_s=0.5))
+        await asyncio.sleep(0.01)
+        time.sleep(1.0)
+        assert whole(await task)
+        assert sorted(shards.asked) == ["a", "b"]
+        assert shards.cancelled == []
+
+    asyncio.run(run())
+
+
 def test_cancelling_a_search_cancels_its_attempts() -> None:
     async def run() -> None:
         shards = Shards(a=hang, b=hang)
