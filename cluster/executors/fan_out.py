@@ -113,10 +113,14 @@ class _FanOut:
 
     async def _next_event(self) -> None:
         expiry = self._router.next_expiry
-        done = await self._done_within(expiry - time.monotonic())
-        if not done and time.monotonic() - expiry > STALL_S:
+        done, _ = await asyncio.wait(
+            self._pending,
+            timeout=max(expiry - time.monotonic(), 0.0),
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if time.monotonic() - expiry > STALL_S:
             # This process was held up, not the shards: their answers may be here already.
-            done = await self._done_within(STALL_S)
+            done, _ = await asyncio.wait(self._pending, timeout=STALL_S)
         for task in done:
             self._finished(task)
         now = time.monotonic()
@@ -124,12 +128,6 @@ class _FanOut:
         for attempt in over:
             self._give_up(attempt, now)
         self._begin(following)
-
-    async def _done_within(self, seconds: float) -> set[asyncio.Task[ShardAnswer]]:
-        done, _ = await asyncio.wait(
-            self._pending, timeout=max(seconds, 0.0), return_when=asyncio.FIRST_COMPLETED
-        )
-        return done
 
     def _finished(self, task: asyncio.Task[ShardAnswer]) -> None:
         attempt, started = self._pending.pop(task)

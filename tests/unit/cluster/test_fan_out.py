@@ -107,10 +107,15 @@ def test_a_slow_shard_is_remembered_too() -> None:
 
 
 def test_a_halt_of_this_process_is_not_held_against_the_shards() -> None:
-    """Their answers came while nobody could look."""
+    """Their answers came while nobody could look, and reach the search through several hands."""
+
+    async def passed_on(request: ShardRequest) -> None:
+        await prompt(request)
+        for _ in range(6):
+            await asyncio.sleep(0)
 
     async def run() -> None:
-        shards = Shards(a=prompt, b=prompt)
+        shards = Shards(a=passed_on, b=passed_on)
         task = asyncio.create_task(shards.search(attempt_s=0.5))
         await asyncio.sleep(0.01)
         time.sleep(1.0)
