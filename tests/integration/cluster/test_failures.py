@@ -96,7 +96,9 @@ def test_a_node_is_lost_and_another_joins(gallery: Gallery, machines: Cluster) -
     lost = machines.worker_nodes.copy().pop()
 
     async def run() -> None:
-        async with on_ray(gallery, machines, shards=2, replicas=2) as executor:
+        # Starting a node holds this process up, for longer than attempts have by default.
+        settings = {"shards": 2, "replicas": 2, "attempt_timeout_s": 60.0}
+        async with on_ray(gallery, machines, **settings) as executor:
             before = {shard.shard_id for shard in (await executor.status()).shards}
             askers = Askers(executor, gallery)
             async with askers.asking():
