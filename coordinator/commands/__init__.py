@@ -21,6 +21,7 @@ _COMMANDS = {
     "gallery": "Check, export and import the gallery's store.",
     "identify": "Search the gallery for whose prints these are.",
     "inspect": "Show what a transaction, template or image holds.",
+    "rebalance": "Spread the gallery over the nodes that are there now.",
     "status": "Show the state of the cluster.",
     "up": "Start a coordinator and its cluster.",
     "verify": "Compare prints with one subject.",
