@@ -172,7 +172,8 @@ class AuditLog:
         """Returns when the record, and the answer with it, are durable.
 
         Raises:
-            RidgelineError: STORE_UNAVAILABLE; nothing was written and no answer may be given.
+            RidgelineError: STORE_UNAVAILABLE, or NOT_ACTIVE where another coordinator has taken
+                over; nothing was written and no answer may be given.
         """
         await self.submit(record, answer)
 
@@ -197,6 +198,8 @@ class AuditLog:
                 with self._database.transaction() as connection:
                     _append(connection, pairs)
             except (sa.exc.SQLAlchemyError, RidgelineError) as error:
+                if isinstance(error, RidgelineError) and error.code is ErrorCode.NOT_ACTIVE:
+                    raise
                 if attempt == COMMIT_ATTEMPTS - 1:
                     raise RidgelineError(
                         ErrorCode.STORE_UNAVAILABLE, "the audit record could not be written"

@@ -2,6 +2,7 @@
 
 from cluster.store.database import Database
 from cluster.store.keys import FileKeyProvider, KeyProvider
+from cluster.store.lease import Lease, LeaseState
 from cluster.store.records import (
     Counts,
     Enrolled,
@@ -19,6 +20,8 @@ __all__ = [
     "Enrolment",
     "FileKeyProvider",
     "KeyProvider",
+    "Lease",
+    "LeaseState",
     "Removed",
     "Store",
     "StoredEncounter",

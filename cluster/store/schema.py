@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised with every change to these tables; `cluster.store.opening` upgrades older ones."""
 
 CAPTURE_SCHEMA = 2
@@ -81,4 +81,14 @@ journal = sa.Table(
     sa.Column("encounter_id", sa.String(128), nullable=False),
     sa.Column("digest", sa.String(64), nullable=False),
     sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+)
+
+# One row; see `cluster.store.lease`.
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("holder", sa.String(255), nullable=False),
+    sa.Column("token", sa.BigInteger, nullable=False),
+    sa.Column("expires_ms", sa.BigInteger, nullable=False),
 )

@@ -41,6 +41,7 @@ _EXIT_CODES = {
             ErrorCode.OVERLOADED,
             ErrorCode.SHARD_UNAVAILABLE,
             ErrorCode.STORE_UNAVAILABLE,
+            ErrorCode.NOT_ACTIVE,
             ErrorCode.UNREACHABLE,
         ),
         NOT_NOW,
