@@ -25,19 +25,23 @@ _sym_db = _symbol_database.Default()
 from protos.ridgeline.v1 import types_pb2 as protos_dot_ridgeline_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/ridgeline/v1/operations.proto\x12\x0cridgeline.v1\x1a\x1fprotos/ridgeline/v1/types.proto\"\x12\n\x10GetStatusRequest\"\x8f\x01\n\x0bShardStatus\x12\x10\n\x08shard_id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x03 \x01(\t\x12\r\n\x05ready\x18\x04 \x01(\x08\x12\x12\n\npartitions\x18\x05 \x01(\r\x12\x12\n\nencounters\x18\x06 \x01(\x04\x12\x18\n\x10gallery_sequence\x18\x07 \x01(\x04\"\x95\x02\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x65xecutor\x18\x02 \x01(\t\x12\x0f\n\x07serving\x18\x03 \x01(\x08\x12(\n\x08\x63overage\x18\x04 \x01(\x0b\x32\x16.ridgeline.v1.Coverage\x12\x18\n\x10gallery_sequence\x18\x05 \x01(\x04\x12\x12\n\nencounters\x18\x06 \x01(\x04\x12)\n\x06shards\x18\x07 \x03(\x0b\x32\x19.ridgeline.v1.ShardStatus\x12\x12\n\nextractors\x18\x08 \x01(\r\x12\x17\n\x0fparameters_hash\x18\t \x01(\t\x12\x1c\n\x14placement_generation\x18\n \x01(\x04\x32\x61\n\x11OperationsService\x12L\n\tGetStatus\x12\x1e.ridgeline.v1.GetStatusRequest\x1a\x1f.ridgeline.v1.GetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/ridgeline/v1/operations.proto\x12\x0cridgeline.v1\x1a\x1fprotos/ridgeline/v1/types.proto\"\x12\n\x10GetStatusRequest\"\x8f\x01\n\x0bShardStatus\x12\x10\n\x08shard_id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x03 \x01(\t\x12\r\n\x05ready\x18\x04 \x01(\x08\x12\x12\n\npartitions\x18\x05 \x01(\r\x12\x12\n\nencounters\x18\x06 \x01(\x04\x12\x18\n\x10gallery_sequence\x18\x07 \x01(\x04\"s\n\x11\x43oordinatorStatus\x12+\n\x04role\x18\x01 \x01(\x0e\x32\x1d.ridgeline.v1.CoordinatorRole\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x03 \x01(\t\x12\x13\n\x0blease_token\x18\x04 \x01(\x04\"\xcb\x02\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x65xecutor\x18\x02 \x01(\t\x12\x0f\n\x07serving\x18\x03 \x01(\x08\x12(\n\x08\x63overage\x18\x04 \x01(\x0b\x32\x16.ridgeline.v1.Coverage\x12\x18\n\x10gallery_sequence\x18\x05 \x01(\x04\x12\x12\n\nencounters\x18\x06 \x01(\x04\x12)\n\x06shards\x18\x07 \x03(\x0b\x32\x19.ridgeline.v1.ShardStatus\x12\x12\n\nextractors\x18\x08 \x01(\r\x12\x17\n\x0fparameters_hash\x18\t \x01(\t\x12\x1c\n\x14placement_generation\x18\n \x01(\x04\x12\x34\n\x0b\x63oordinator\x18\x0b \x01(\x0b\x32\x1f.ridgeline.v1.CoordinatorStatus*n\n\x0f\x43oordinatorRole\x12 \n\x1c\x43OORDINATOR_ROLE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x43OORDINATOR_ROLE_ACTIVE\x10\x01\x12\x1c\n\x18\x43OORDINATOR_ROLE_STANDBY\x10\x02\x32\x61\n\x11OperationsService\x12L\n\tGetStatus\x12\x1e.ridgeline.v1.GetStatusRequest\x1a\x1f.ridgeline.v1.GetStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.ridgeline.v1.operations_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_COORDINATORROLE']._serialized_start=704
+  _globals['_COORDINATORROLE']._serialized_end=814
   _globals['_GETSTATUSREQUEST']._serialized_start=87
   _globals['_GETSTATUSREQUEST']._serialized_end=105
   _globals['_SHARDSTATUS']._serialized_start=108
   _globals['_SHARDSTATUS']._serialized_end=251
-  _globals['_GETSTATUSRESPONSE']._serialized_start=254
-  _globals['_GETSTATUSRESPONSE']._serialized_end=531
-  _globals['_OPERATIONSSERVICE']._serialized_start=533
-  _globals['_OPERATIONSSERVICE']._serialized_end=630
+  _globals['_COORDINATORSTATUS']._serialized_start=253
+  _globals['_COORDINATORSTATUS']._serialized_end=368
+  _globals['_GETSTATUSRESPONSE']._serialized_start=371
+  _globals['_GETSTATUSRESPONSE']._serialized_end=702
+  _globals['_OPERATIONSSERVICE']._serialized_start=816
+  _globals['_OPERATIONSSERVICE']._serialized_end=913
 # @@protoc_insertion_point(module_scope)
