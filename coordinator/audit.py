@@ -166,7 +166,8 @@ class AuditLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._group = GroupCommit(self.append, group_max=GROUP_MAX)
-        _metadata.create_all(database.engine)
+        with database.transaction() as connection:
+            _metadata.create_all(connection)
 
     async def write(self, record: AuditRecord, answer: StoredAnswer | None = None) -> None:
         """Returns when the record, and the answer with it, are durable.

@@ -34,8 +34,8 @@ class GalleryFacts:
 
 def prepare(database: Database, partitions: int) -> None:
     """Makes a gallery where there is none, and brings an older one to this release's schema."""
-    metadata.create_all(database.engine, checkfirst=True)
     with database.transaction() as connection:
+        metadata.create_all(connection, checkfirst=True)
         if connection.execute(sa.select(counter.c.value)).first() is not None:
             _upgrade(connection)
             return
