@@ -30,7 +30,9 @@ def _start(arguments: list[str], log: str, environment: dict[str, str]) -> int:
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         for number, target in ((0, null), (1, null), (2, out)):
             os.dup2(target, number)
-        os.environ.update(environment)
+        if environment:  # read as a process starts, not later
+            command = [sys.executable, "-m", "coordinator", *arguments]
+            os.execve(sys.executable, command, {**os.environ, **environment})
         code = run(cli, arguments)
         sys.stderr.flush()
     finally:

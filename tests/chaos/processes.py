@@ -127,7 +127,7 @@ class CoordinatorProcess:
 
     Args:
         address: ``"host:port"``.
-        environment: added to ours.
+        environment: added to ours; such a process starts anew, not from the nursery's imports.
     """
 
     def __init__(
