@@ -91,7 +91,10 @@ class Database:
                 connection.begin(),
             ):
                 yield connection
-        except sa.exc.OperationalError as error:
+        except sa.exc.DBAPIError as error:
+            # A session that PostgreSQL has ended counts as an internal error there.
+            if not isinstance(error, sa.exc.OperationalError) and not error.connection_invalidated:
+                raise
             raise RidgelineError(
                 ErrorCode.STORE_UNAVAILABLE, "the store cannot be reached or is busy"
             ) from error

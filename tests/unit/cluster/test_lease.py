@@ -199,3 +199,25 @@ def test_a_renewal_between_look_and_grasp_is_not_overridden(
     monkeypatch.setattr(second, "state", look_then_renewed)
     assert not second.try_acquire()
     first.renew()
+
+
+@pytest.mark.slow
+def test_postgresql_takes_the_locks_from_a_writer_that_is_frozen(
+    store: Store, contender: Contender
+) -> None:
+    if store.database.is_sqlite:
+        return  # whose lock is the process's own, for as long as it lives
+    first, second = Lease(store.database, lasts_s=0.05), contender("second")
+    first.prepare()
+    assert first.try_acquire()
+    time.sleep(0.1)
+
+    def freeze_while_writing() -> None:
+        with store.database.transaction() as connection:
+            row = sa.text("INSERT INTO gallery_meta (name, value) VALUES ('late', 'x')")
+            connection.execute(row)
+            assert second.try_acquire()  # waits until the server has ended our session
+
+    assert refused(freeze_while_writing) is ErrorCode.STORE_UNAVAILABLE
+    assert ("late", "x") not in dump(store.database.url)
+    assert refused(first.renew) is ErrorCode.NOT_ACTIVE
