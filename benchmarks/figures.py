@@ -10,6 +10,7 @@ from collections.abc import Callable
 from benchmarks import gpu_roofline
 from benchmarks.accuracy.tables import PEER_TABLES
 from benchmarks.calibration_tables import CALIBRATION_TABLES
+from benchmarks.failover_tables import FAILOVER_TABLES
 from benchmarks.identification_tables import IDENTIFICATION_TABLES
 from benchmarks.markdown import NONE, percent, set_name, table
 from benchmarks.record import recorded
@@ -242,4 +243,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "gpu screen": gpu_screen,
     "gpu sketch": gpu_sketch,
     "gpu capacity": gpu_capacity,
+    **FAILOVER_TABLES,
 }

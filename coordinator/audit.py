@@ -166,13 +166,15 @@ class AuditLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._group = GroupCommit(self.append, group_max=GROUP_MAX)
-        _metadata.create_all(database.engine)
+        with database.transaction() as connection:
+            _metadata.create_all(connection)
 
     async def write(self, record: AuditRecord, answer: StoredAnswer | None = None) -> None:
         """Returns when the record, and the answer with it, are durable.
 
         Raises:
-            RidgelineError: STORE_UNAVAILABLE; nothing was written and no answer may be given.
+            RidgelineError: STORE_UNAVAILABLE, or NOT_ACTIVE where another coordinator has taken
+                over; nothing was written and no answer may be given.
         """
         await self.submit(record, answer)
 
@@ -197,6 +199,8 @@ class AuditLog:
                 with self._database.transaction() as connection:
                     _append(connection, pairs)
             except (sa.exc.SQLAlchemyError, RidgelineError) as error:
+                if isinstance(error, RidgelineError) and error.code is ErrorCode.NOT_ACTIVE:
+                    raise
                 if attempt == COMMIT_ATTEMPTS - 1:
                     raise RidgelineError(
                         ErrorCode.STORE_UNAVAILABLE, "the audit record could not be written"

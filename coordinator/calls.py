@@ -112,7 +112,7 @@ class CallGate:
         try:
             return await self.attempt(context, event, role, work, routine=routine)
         except CallRefusedError as refused:
-            await _abort(context, refused.public)
+            await refuse(context, refused.public)
 
     async def attempt(
         self,
@@ -168,6 +168,7 @@ class CallGate:
         return public
 
 
-async def _abort(context: Context, public: PublicError) -> NoReturn:
+async def refuse(context: Context, public: PublicError) -> NoReturn:
+    """Ends a call with an error's status, message and trailers."""
     await context.abort(public.status, public.message, public.trailers())
     raise AssertionError("abort returned")

@@ -36,11 +36,17 @@ class StoreConfig:
         url: SQLAlchemy URL, ``sqlite:////PATH`` or ``postgresql+psycopg://…``.
         key_file: master key that the subjects' keys are sealed under; made when missing.
         partitions: of a gallery that is created; an existing one keeps its own.
+        lease_s: how long the active coordinator may be silent before a standby takes over.
     """
 
     url: str
     key_file: Path
     partitions: int = DEFAULT_PARTITIONS
+    lease_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        if self.lease_s <= 0:
+            raise ValueError("lease_s must be positive")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

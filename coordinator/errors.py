@@ -108,6 +108,9 @@ CATALOGUE: Mapping[ErrorCode, CatalogueEntry] = MappingProxyType(
         ErrorCode.STORE_UNAVAILABLE: CatalogueEntry(
             grpc.StatusCode.UNAVAILABLE, "the gallery's store does not answer"
         ),
+        ErrorCode.NOT_ACTIVE: CatalogueEntry(
+            grpc.StatusCode.UNAVAILABLE, "this coordinator is not the active one"
+        ),
         ErrorCode.UNREACHABLE: CatalogueEntry(
             grpc.StatusCode.UNAVAILABLE, "the server cannot be reached"
         ),

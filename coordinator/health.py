@@ -1,4 +1,4 @@
-"""gRPC health: SERVING only while enough of the gallery can be searched."""
+"""gRPC health: SERVING only while enough of the gallery can be searched and answers recorded."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from grpc_health.v1 import health, health_pb2
 
 from cluster.executors.interface import Executor
+from cluster.store import Lease
 from coordinator.servicers.operations import serving
 
 _log = logging.getLogger(__name__)
@@ -19,6 +20,7 @@ class HealthWatcher:
     """Keeps the health service true to what the executor can search.
 
     Args:
+        lease: held by this process.
         services: full names of the services that depend on the gallery.
         required_coverage: share of partitions that must be ready, 0-1.
         interval_s: between looks.
@@ -27,6 +29,7 @@ class HealthWatcher:
     def __init__(
         self,
         executor: Executor,
+        lease: Lease,
         services: Sequence[str],
         *,
         required_coverage: float,
@@ -34,6 +37,7 @@ class HealthWatcher:
     ) -> None:
         self.servicer = health.aio.HealthServicer()
         self._executor = executor
+        self._lease = lease
         self._services = ("", *services)
         self._required_coverage = required_coverage
         self._interval_s = interval_s
@@ -59,7 +63,9 @@ class HealthWatcher:
     async def _look(self) -> None:
         try:
             async with asyncio.timeout(max(self._interval_s, 1.0)):
-                now = serving(await self._executor.status(), self._required_coverage)
+                enough = serving(await self._executor.status(), self._required_coverage)
+            # Without a lease that was renewed in time, no answer could be recorded.
+            now = enough and self._lease.is_fresh()
         except Exception as error:  # noqa: BLE001 - whatever it is, we cannot search
             _log.warning("the executor's state is unknown: %s", type(error).__name__)
             now = False

@@ -2,6 +2,7 @@
 
 from cluster.store.database import Database
 from cluster.store.keys import FileKeyProvider, KeyProvider
+from cluster.store.lease import Lease, LeaseState
 from cluster.store.records import (
     Correction,
     Counts,
@@ -22,6 +23,8 @@ __all__ = [
     "Enrolment",
     "FileKeyProvider",
     "KeyProvider",
+    "Lease",
+    "LeaseState",
     "Moved",
     "Removed",
     "Store",

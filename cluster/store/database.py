@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,14 @@ from workers.errors import ErrorCode, RidgelineError
 
 SQLITE_BUSY_TIMEOUT_MS = 30_000
 """How long a writer waits for another one."""
+
+STALLED_WRITER_TIMEOUT_MS = 10_000
+"""How long PostgreSQL keeps the locks of a writer that says nothing, frozen or cut off."""
+
+
+_END_IF_STALLED = sa.text(
+    f"SET LOCAL idle_in_transaction_session_timeout = {STALLED_WRITER_TIMEOUT_MS}"
+)
 
 
 class Database:
@@ -30,6 +38,8 @@ class Database:
     def __init__(self, url: str, *, read_only: bool = False) -> None:
         self.url = url
         self.read_only = read_only
+        self.guard: Callable[[sa.Connection], None] | None = None
+        """Called as each write transaction begins; what it raises undoes the transaction."""
         parsed = sa.make_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         if self.is_sqlite and read_only:
@@ -47,9 +57,12 @@ class Database:
             raise RuntimeError("this database was opened to be read only")
         if self.is_sqlite:
             with self._write_lock, self._begin("IMMEDIATE") as connection:
+                self._admit(connection)
                 yield connection
         else:
             with self._begin("") as connection:
+                connection.execute(_END_IF_STALLED)
+                self._admit(connection)
                 yield connection
 
     @contextmanager
@@ -66,6 +79,10 @@ class Database:
         """Closes pooled connections."""
         self.engine.dispose()
 
+    def _admit(self, connection: sa.Connection) -> None:
+        if self.guard is not None:
+            self.guard(connection)
+
     @contextmanager
     def _begin(self, mode: str) -> Iterator[sa.Connection]:
         try:
@@ -74,7 +91,10 @@ class Database:
                 connection.begin(),
             ):
                 yield connection
-        except sa.exc.OperationalError as error:
+        except sa.exc.DBAPIError as error:
+            # A session that PostgreSQL has ended counts as an internal error there.
+            if not isinstance(error, sa.exc.OperationalError) and not error.connection_invalidated:
+                raise
             raise RidgelineError(
                 ErrorCode.STORE_UNAVAILABLE, "the store cannot be reached or is busy"
             ) from error

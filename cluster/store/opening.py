@@ -16,6 +16,8 @@ _UPGRADES = {
         "ALTER TABLE encounters ADD COLUMN captured_on DATE",
         "ALTER TABLE encounters ADD COLUMN sensor VARCHAR(128)",
     ),
+    # The lease comes with the other new tables. A release that knows none would write beside the
+    # coordinator that holds it, so it must not open the gallery.
     2: (
         "ALTER TABLE subjects ADD COLUMN merged_into VARCHAR(128)",
         "ALTER TABLE subjects ADD COLUMN expunged BIGINT",
@@ -56,8 +58,8 @@ class GalleryFacts:
 
 def prepare(database: Database, partitions: int) -> None:
     """Makes a gallery where there is none, and brings an older one to this release's schema."""
-    metadata.create_all(database.engine, checkfirst=True)
     with database.transaction() as connection:
+        metadata.create_all(connection, checkfirst=True)
         if connection.execute(sa.select(counter.c.value)).first() is not None:
             _upgrade(connection)
             return

@@ -10,29 +10,23 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import grpc.aio
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from coordinator.client.config import ClientConfig
 from coordinator.client.failures import ridgeline_error
 from coordinator.client.requests import (
     Prints,
     enroll_request,
-    fitting,
     identify_request,
     submission,
 )
+from coordinator.client.routes import AsyncRoute
 from protos.ridgeline.v1 import (
     gallery_pb2,
-    gallery_pb2_grpc,
     identification_pb2,
-    identification_pb2_grpc,
     operations_pb2,
-    operations_pb2_grpc,
     types_pb2,
 )
-from workers.errors import ErrorCode, RidgelineError
-
-_POLL_S = 0.1
+from workers.errors import RidgelineError
 
 Item = TypeVar("Item")
 
@@ -45,18 +39,11 @@ class AsyncRidgelineClient:
     """
 
     def __init__(self, config: ClientConfig) -> None:
-        self._config = config
-        self._channel = grpc.aio.secure_channel(
-            config.address, config.credentials(), config.channel_options()
-        )
-        self._identification = identification_pb2_grpc.IdentificationServiceStub(self._channel)
-        self._gallery = gallery_pb2_grpc.GalleryServiceStub(self._channel)
-        self._operations = operations_pb2_grpc.OperationsServiceStub(self._channel)
-        self._health = health_pb2_grpc.HealthStub(self._channel)
+        self._route = AsyncRoute(config)
 
     async def close(self) -> None:
         """Closes the connection; calls under way fail."""
-        await self._channel.close()
+        await self._route.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,10 +78,7 @@ class AsyncRidgelineClient:
             exhaustive=exhaustive,
             min_gallery_sequence=min_gallery_sequence,
         )
-        with typed_errors():
-            return await self._identification.Identify(
-                fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)
-            )
+        return await self._route.call(lambda c: c.identification.Identify, request, timeout_s)
 
     async def identify_many(
         self,
@@ -109,9 +93,8 @@ class AsyncRidgelineClient:
             timeout_s: for the whole stream; None sets no limit but the server's for each search.
         """
         with typed_errors():
-            async for answer in self._identification.IdentifyStream(
-                _each(requests), timeout=timeout_s
-            ):
+            identification = (await self._route.find()).identification
+            async for answer in identification.IdentifyStream(_each(requests), timeout=timeout_s):
                 yield answer
 
     async def verify(
@@ -127,10 +110,7 @@ class AsyncRidgelineClient:
         request = identification_pb2.VerifyRequest(
             submission=submission(prints), subject_id=subject_id, purpose=purpose, origin=origin
         )
-        with typed_errors():
-            return await self._identification.Verify(
-                fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)
-            )
+        return await self._route.call(lambda c: c.identification.Verify, request, timeout_s)
 
     async def explain(
         self,
@@ -150,10 +130,7 @@ class AsyncRidgelineClient:
             origin=origin,
             encounter_id=encounter_id,
         )
-        with typed_errors():
-            return await self._identification.Explain(
-                fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)
-            )
+        return await self._route.call(lambda c: c.identification.Explain, request, timeout_s)
 
     async def enroll(
         self,
@@ -173,10 +150,7 @@ class AsyncRidgelineClient:
             captured=captured,
             sensor=sensor,
         )
-        with typed_errors():
-            return await self._gallery.Enroll(
-                fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)
-            )
+        return await self._route.call(lambda c: c.gallery.Enroll, request, timeout_s)
 
     async def enroll_many(
         self,
@@ -190,39 +164,55 @@ class AsyncRidgelineClient:
             timeout_s: for the whole stream; None sets no limit but the server's for each one.
         """
         stream = _enroll_stream(requests)
+        gallery = (await self._route.find()).gallery
         with typed_errors():
-            return await self._gallery.EnrollStream(stream, timeout=timeout_s)
+            return await gallery.EnrollStream(stream, timeout=timeout_s)
 
     async def get_subject(
         self, subject_id: str, *, purpose: types_pb2.Purpose, timeout_s: float | None = None
     ) -> gallery_pb2.GetSubjectResponse:
         """What the gallery holds of a subject."""
         request = gallery_pb2.GetSubjectRequest(subject_id=subject_id, purpose=purpose)
-        with typed_errors():
-            return await self._gallery.GetSubject(request, timeout=self._timeout(timeout_s))
+        return await self._route.call(lambda c: c.gallery.GetSubject, request, timeout_s)
 
     async def remove_encounter(
         self, encounter_id: str, *, reason: str, timeout_s: float | None = None
     ) -> gallery_pb2.RemoveEncounterResponse:
         """Removes one encounter."""
         request = gallery_pb2.RemoveEncounterRequest(encounter_id=encounter_id, reason=reason)
+        gallery = (await self._route.find()).gallery
         with typed_errors():
-            return await self._gallery.RemoveEncounter(request, timeout=self._timeout(timeout_s))
+            return await gallery.RemoveEncounter(request, timeout=self._route.timeout(timeout_s))
 
     async def remove_subject(
         self, subject_id: str, *, reason: str, timeout_s: float | None = None
     ) -> gallery_pb2.RemoveSubjectResponse:
         """Removes a subject with all its encounters."""
         request = gallery_pb2.RemoveSubjectRequest(subject_id=subject_id, reason=reason)
+        gallery = (await self._route.find()).gallery
         with typed_errors():
-            return await self._gallery.RemoveSubject(request, timeout=self._timeout(timeout_s))
+            return await gallery.RemoveSubject(request, timeout=self._route.timeout(timeout_s))
 
     async def status(self, *, timeout_s: float | None = None) -> operations_pb2.GetStatusResponse:
-        """The state of the cluster."""
-        with typed_errors():
-            return await self._operations.GetStatus(
-                operations_pb2.GetStatusRequest(), timeout=self._timeout(timeout_s)
-            )
+        """The state of the cluster, from the coordinator that is active."""
+        await self._route.find()
+        request = operations_pb2.GetStatusRequest()
+        return await self._route.call(lambda c: c.operations.GetStatus, request, timeout_s)
+
+    async def coordinators(
+        self, *, timeout_s: float = 5.0
+    ) -> list[tuple[str, operations_pb2.GetStatusResponse | RidgelineError]]:
+        """What each coordinator says of itself, by address; its error where it says nothing."""
+        request = operations_pb2.GetStatusRequest()
+        answers: list[tuple[str, operations_pb2.GetStatusResponse | RidgelineError]] = []
+        for one in self._route.coordinators:
+            try:
+                with typed_errors():
+                    answer = await one.operations.GetStatus(request, timeout=timeout_s)
+                answers.append((one.address, answer))
+            except RidgelineError as error:
+                answers.append((one.address, error))
+        return answers
 
     async def rebalance(
         self, *, dry_run: bool = False, timeout_s: float | None = None
@@ -231,30 +221,18 @@ class AsyncRidgelineClient:
 
         It goes on in the server when the deadline passes here.
         """
+        request = operations_pb2.RebalanceRequest(dry_run=dry_run)
+        operations = (await self._route.find()).operations
         with typed_errors():
-            return await self._operations.Rebalance(
-                operations_pb2.RebalanceRequest(dry_run=dry_run), timeout=self._timeout(timeout_s)
-            )
+            return await operations.Rebalance(request, timeout=self._route.timeout(timeout_s))
 
     async def wait_until_serving(self, *, timeout_s: float = 60.0) -> None:
-        """Returns when the server is there and searches enough of the gallery.
+        """Returns when a coordinator is active and searches enough of the gallery.
 
         Raises:
             RidgelineError: DEADLINE_EXCEEDED when that takes longer than `timeout_s`.
         """
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        while (left := deadline - asyncio.get_running_loop().time()) > 0:
-            with contextlib.suppress(grpc.RpcError):
-                answer = await self._health.Check(health_pb2.HealthCheckRequest(), timeout=left)
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-            await asyncio.sleep(_POLL_S)
-        raise RidgelineError(
-            ErrorCode.DEADLINE_EXCEEDED, f"the server was not serving within {timeout_s:g} s"
-        )
-
-    def _timeout(self, timeout_s: float | None) -> float:
-        return self._config.timeout_s if timeout_s is None else timeout_s
+        await self._route.wait_until_serving(timeout_s)
 
 
 @contextlib.contextmanager

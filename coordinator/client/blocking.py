@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import time
 from collections.abc import Generator, Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from coordinator.client.config import ClientConfig
 from coordinator.client.failures import ridgeline_error
 from coordinator.client.requests import (
     Prints,
     enroll_request,
-    fitting,
     identify_request,
     submission,
 )
+from coordinator.client.routes import BlockingRoute
 from protos.ridgeline.v1 import (
     gallery_pb2,
-    gallery_pb2_grpc,
     identification_pb2,
-    identification_pb2_grpc,
     operations_pb2,
-    operations_pb2_grpc,
     types_pb2,
 )
-from workers.errors import ErrorCode, RidgelineError
-
-_POLL_S = 0.1
+from workers.errors import RidgelineError
 
 
 class RidgelineClient:
@@ -46,18 +39,11 @@ class RidgelineClient:
     """
 
     def __init__(self, config: ClientConfig) -> None:
-        self._config = config
-        self._channel = grpc.secure_channel(
-            config.address, config.credentials(), config.channel_options()
-        )
-        self._identification = identification_pb2_grpc.IdentificationServiceStub(self._channel)
-        self._gallery = gallery_pb2_grpc.GalleryServiceStub(self._channel)
-        self._operations = operations_pb2_grpc.OperationsServiceStub(self._channel)
-        self._health = health_pb2_grpc.HealthStub(self._channel)
+        self._route = BlockingRoute(config)
 
     def close(self) -> None:
         """Closes the connection; calls under way fail."""
-        self._channel.close()
+        self._route.close()
 
     def __enter__(self) -> Self:
         return self
@@ -92,10 +78,7 @@ class RidgelineClient:
             exhaustive=exhaustive,
             min_gallery_sequence=min_gallery_sequence,
         )
-        with _typed_errors():
-            return self._identification.Identify(
-                fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)
-            )
+        return self._route.call(lambda c: c.identification.Identify, request, timeout_s)
 
     def identify_many(
         self,
@@ -109,7 +92,8 @@ class RidgelineClient:
             timeout_s: for the whole stream; None sets no limit but the server's for each search.
         """
         with _typed_errors():
-            yield from self._identification.IdentifyStream(iter(requests), timeout=timeout_s)
+            identification = self._route.find().identification
+            yield from identification.IdentifyStream(iter(requests), timeout=timeout_s)
 
     def verify(
         self,
@@ -124,10 +108,7 @@ class RidgelineClient:
         request = identification_pb2.VerifyRequest(
             submission=submission(prints), subject_id=subject_id, purpose=purpose, origin=origin
         )
-        with _typed_errors():
-            return self._identification.Verify(
-                fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)
-            )
+        return self._route.call(lambda c: c.identification.Verify, request, timeout_s)
 
     def explain(
         self,
@@ -147,10 +128,7 @@ class RidgelineClient:
             origin=origin,
             encounter_id=encounter_id,
         )
-        with _typed_errors():
-            return self._identification.Explain(
-                fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)
-            )
+        return self._route.call(lambda c: c.identification.Explain, request, timeout_s)
 
     def enroll(
         self,
@@ -170,10 +148,7 @@ class RidgelineClient:
             captured=captured,
             sensor=sensor,
         )
-        with _typed_errors():
-            return self._gallery.Enroll(
-                fitting(request, self._config.message_max_bytes), timeout=self._timeout(timeout_s)
-            )
+        return self._route.call(lambda c: c.gallery.Enroll, request, timeout_s)
 
     def enroll_many(
         self, requests: Iterable[gallery_pb2.EnrollRequest], *, timeout_s: float | None = None
@@ -184,39 +159,55 @@ class RidgelineClient:
             timeout_s: for the whole stream; None sets no limit but the server's for each one.
         """
         stream = (gallery_pb2.EnrollStreamRequest(request=request) for request in requests)
+        gallery = self._route.find().gallery
         with _typed_errors():
-            return self._gallery.EnrollStream(stream, timeout=timeout_s)
+            return gallery.EnrollStream(stream, timeout=timeout_s)
 
     def get_subject(
         self, subject_id: str, *, purpose: types_pb2.Purpose, timeout_s: float | None = None
     ) -> gallery_pb2.GetSubjectResponse:
         """What the gallery holds of a subject."""
         request = gallery_pb2.GetSubjectRequest(subject_id=subject_id, purpose=purpose)
-        with _typed_errors():
-            return self._gallery.GetSubject(request, timeout=self._timeout(timeout_s))
+        return self._route.call(lambda c: c.gallery.GetSubject, request, timeout_s)
 
     def remove_encounter(
         self, encounter_id: str, *, reason: str, timeout_s: float | None = None
     ) -> gallery_pb2.RemoveEncounterResponse:
         """Removes one encounter."""
         request = gallery_pb2.RemoveEncounterRequest(encounter_id=encounter_id, reason=reason)
+        gallery = self._route.find().gallery
         with _typed_errors():
-            return self._gallery.RemoveEncounter(request, timeout=self._timeout(timeout_s))
+            return gallery.RemoveEncounter(request, timeout=self._route.timeout(timeout_s))
 
     def remove_subject(
         self, subject_id: str, *, reason: str, timeout_s: float | None = None
     ) -> gallery_pb2.RemoveSubjectResponse:
         """Removes a subject with all its encounters."""
         request = gallery_pb2.RemoveSubjectRequest(subject_id=subject_id, reason=reason)
+        gallery = self._route.find().gallery
         with _typed_errors():
-            return self._gallery.RemoveSubject(request, timeout=self._timeout(timeout_s))
+            return gallery.RemoveSubject(request, timeout=self._route.timeout(timeout_s))
 
     def status(self, *, timeout_s: float | None = None) -> operations_pb2.GetStatusResponse:
-        """The state of the cluster."""
-        with _typed_errors():
-            return self._operations.GetStatus(
-                operations_pb2.GetStatusRequest(), timeout=self._timeout(timeout_s)
-            )
+        """The state of the cluster, from the coordinator that is active."""
+        self._route.find()
+        request = operations_pb2.GetStatusRequest()
+        return self._route.call(lambda c: c.operations.GetStatus, request, timeout_s)
+
+    def coordinators(
+        self, *, timeout_s: float = 5.0
+    ) -> list[tuple[str, operations_pb2.GetStatusResponse | RidgelineError]]:
+        """What each coordinator says of itself, by address; its error where it says nothing."""
+        request = operations_pb2.GetStatusRequest()
+        answers: list[tuple[str, operations_pb2.GetStatusResponse | RidgelineError]] = []
+        for one in self._route.coordinators:
+            try:
+                with _typed_errors():
+                    answer = one.operations.GetStatus(request, timeout=timeout_s)
+                answers.append((one.address, answer))
+            except RidgelineError as error:
+                answers.append((one.address, error))
+        return answers
 
     def rebalance(
         self, *, dry_run: bool = False, timeout_s: float | None = None
@@ -225,30 +216,18 @@ class RidgelineClient:
 
         It goes on in the server when the deadline passes here.
         """
+        request = operations_pb2.RebalanceRequest(dry_run=dry_run)
+        operations = self._route.find().operations
         with _typed_errors():
-            return self._operations.Rebalance(
-                operations_pb2.RebalanceRequest(dry_run=dry_run), timeout=self._timeout(timeout_s)
-            )
+            return operations.Rebalance(request, timeout=self._route.timeout(timeout_s))
 
     def wait_until_serving(self, *, timeout_s: float = 60.0) -> None:
-        """Returns when the server is there and searches enough of the gallery.
+        """Returns when a coordinator is active and searches enough of the gallery.
 
         Raises:
             RidgelineError: DEADLINE_EXCEEDED when that takes longer than `timeout_s`.
         """
-        deadline = time.monotonic() + timeout_s
-        while (left := deadline - time.monotonic()) > 0:
-            with contextlib.suppress(grpc.RpcError):
-                answer = self._health.Check(health_pb2.HealthCheckRequest(), timeout=left)
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-            time.sleep(_POLL_S)
-        raise RidgelineError(
-            ErrorCode.DEADLINE_EXCEEDED, f"the server was not serving within {timeout_s:g} s"
-        )
-
-    def _timeout(self, timeout_s: float | None) -> float:
-        return self._config.timeout_s if timeout_s is None else timeout_s
+        self._route.wait_until_serving(timeout_s)
 
 
 @contextlib.contextmanager

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 
-from protos.ridgeline.v1 import gallery_pb2, identification_pb2, operations_pb2
 from workers.errors import ErrorCode, RidgelineError
 
 MIB = 1024 * 1024
 
-_RETRIED = {
-    identification_pb2: ("Identify", "Verify", "Explain"),
-    gallery_pb2: ("Enroll", "GetSubject"),
-    operations_pb2: ("GetStatus",),
-}
-"""Methods whose repeat does no harm; `Enroll` because the client always names the encounter."""
+KEEPALIVE_S = 25.0
+"""Between pings while a call waits; servers cut off whoever pings more often than every 20 s."""
+
+KEEPALIVE_TIMEOUT_S = 5.0
+"""Without an answer to a ping for so long, a connection is lost."""
+
+CONNECT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +25,19 @@ class ClientConfig:
     """Connection of a client.
 
     Attributes:
-        address: of the server, ``"host:port"``.
+        address: of the coordinator, ``"host:port"``; of several, with commas between, whichever is
+            active answers.
         ca_file: certificate of the authority that signed the server's, PEM.
         certificate_file: the client's own certificate, PEM.
         key_file: its key, PEM.
         server_name: name in the server's certificate, where the address has another.
         timeout_s: deadline of a call that is given none, seconds.
         message_max_bytes: largest message sent or taken; the server has a limit of its own.
-        attempts: at calling a server that is unavailable, within the deadline, 1-5.
+        patience_s: how long a call is tried again, within its deadline, while no coordinator can be
+            reached or the active one cannot answer; 0 tries once. While one says that it stands
+            by, the deadline alone ends it.
+        check_s: how long a call waits before the other coordinators are asked whether one of them
+            has become the active one.
         first_retry_s: mean wait before the second attempt, seconds; doubles each time.
         longest_retry_s: longest mean wait between attempts, seconds.
     """
@@ -45,9 +49,21 @@ class ClientConfig:
     server_name: str = ""
     timeout_s: float = 60.0
     message_max_bytes: int = 32 * MIB
-    attempts: int = 5
+    patience_s: float = 5.0
+    check_s: float = 2.0
     first_retry_s: float = 0.2
     longest_retry_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not self.addresses:
+            raise ValueError("address must name a coordinator")
+        if min(self.timeout_s, self.check_s, self.first_retry_s, self.longest_retry_s) <= 0:
+            raise ValueError("every time but patience_s must be positive")
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Of the coordinators, in the order in which they are tried at first."""
+        return tuple(filter(None, map(str.strip, self.address.split(","))))
 
     def credentials(self) -> grpc.ChannelCredentials:
         """Reads the certificate files.
@@ -66,33 +82,19 @@ class ClientConfig:
         options: list[tuple[str, str | int]] = [
             ("grpc.max_send_message_length", self.message_max_bytes),
             ("grpc.max_receive_message_length", self.message_max_bytes),
-            ("grpc.keepalive_time_ms", 60_000),
-            ("grpc.enable_retries", 1),
-            ("grpc.service_config", json.dumps(self._service_config())),
+            ("grpc.keepalive_time_ms", _ms(KEEPALIVE_S)),
+            ("grpc.keepalive_timeout_ms", _ms(KEEPALIVE_TIMEOUT_S)),
+            ("grpc.min_reconnect_backoff_ms", _ms(CONNECT_TIMEOUT_S)),
+            ("grpc.initial_reconnect_backoff_ms", _ms(self.first_retry_s)),
+            ("grpc.max_reconnect_backoff_ms", _ms(self.longest_retry_s)),
         ]
         if self.server_name:
             options.append(("grpc.ssl_target_name_override", self.server_name))
         return options
 
-    def _service_config(self) -> dict[str, object]:
-        """gRPC's own retries (gRFC A6), for methods that may be repeated."""
-        if self.attempts < 2:
-            return {}
-        names = [
-            {"service": service.full_name, "method": method}
-            for module, methods in _RETRIED.items()
-            for service in module.DESCRIPTOR.services_by_name.values()
-            for method in methods
-        ]
-        policy = {
-            "maxAttempts": self.attempts,
-            "initialBackoff": f"{self.first_retry_s}s",
-            "maxBackoff": f"{self.longest_retry_s}s",
-            "backoffMultiplier": 2,
-            # A server that begins to stop may cancel what arrives just then.
-            "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
-        }
-        return {"methodConfig": [{"name": names, "retryPolicy": policy}]}
+
+def _ms(seconds: float) -> int:
+    return max(round(1000 * seconds), 1)
 
 
 def _read(path: Path, field: str) -> bytes:

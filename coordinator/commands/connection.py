@@ -55,7 +55,7 @@ class CommandConfig:
 
 
 _CONNECTION: dict[str, tuple[Any, str]] = {
-    "address": (str, "Address of the server, HOST:PORT."),
+    "address": (str, "Address of the coordinator, HOST:PORT; of several, with commas."),
     "ca_file": (_FILE, "Certificate of the authority that signed the server's, PEM."),
     "certificate_file": (_FILE, "The client's own certificate, PEM."),
     "key_file": (_FILE, "Its key, PEM."),

@@ -19,7 +19,14 @@ from coordinator.messages import to_plain
 from workers.biometrics.model import Impression
 from workers.errors import ErrorCode, RidgelineError
 
-_HOPELESS = frozenset({ErrorCode.UNREACHABLE, ErrorCode.UNAUTHENTICATED, ErrorCode.NOT_PERMITTED})
+_HOPELESS = frozenset(
+    {
+        ErrorCode.NOT_ACTIVE,
+        ErrorCode.UNREACHABLE,
+        ErrorCode.UNAUTHENTICATED,
+        ErrorCode.NOT_PERMITTED,
+    }
+)
 """What fails for one file for these reasons fails for all."""
 
 

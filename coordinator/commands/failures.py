@@ -43,6 +43,7 @@ _EXIT_CODES = {
             ErrorCode.OVERLOADED,
             ErrorCode.SHARD_UNAVAILABLE,
             ErrorCode.STORE_UNAVAILABLE,
+            ErrorCode.NOT_ACTIVE,
             ErrorCode.UNREACHABLE,
         ),
         NOT_NOW,

@@ -94,8 +94,8 @@ async def _with_cluster(
     node = _node(settings, folder, certificates)
     step = track(range(1), description="Starting the cluster", total=1)
     next(step)
-    async with running_node(node) as address:
-        config = _client(address, certificates)
+    async with running_node(node) as running:
+        config = _client(running.address, certificates)
         async with AsyncRidgelineClient(config) as client:
             await client.wait_until_serving()
             next(step, None)

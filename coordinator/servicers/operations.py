@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.metadata import version
 
 from cluster.executors.interface import Executor, ExecutorStatus, ShardReport
+from cluster.store import Lease, LeaseState
 from coordinator.access import Role
 from coordinator.calls import Call, CallGate, Context
 from coordinator.gallery import Gallery
@@ -18,11 +20,18 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
     """Tells operators what the cluster could search now, and spreads it anew."""
 
     def __init__(
-        self, gate: CallGate, executor: Executor, gallery: Gallery, *, required_coverage: float
+        self,
+        gate: CallGate,
+        executor: Executor,
+        gallery: Gallery,
+        lease: Lease,
+        *,
+        required_coverage: float,
     ) -> None:
         self._gate = gate
         self._executor = executor
         self._gallery = gallery
+        self._lease = lease
         self._required_coverage = required_coverage
 
     async def GetStatus(  # noqa: N802 - the contract's name
@@ -79,6 +88,7 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
     async def _status(self, call: Call) -> operations_pb2.GetStatusResponse:
         del call
         status = await self._executor.status()
+        held = await asyncio.to_thread(self._lease.state)
         sequence = await self._gallery.sequence()
         ready = sorted({p for shard in status.shards if shard.ready for p in shard.partitions})
         searched, total = await self._gallery.subject_counts(ready, sequence)
@@ -94,7 +104,20 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
             extractors=status.extractors,
             parameters_hash=parameters_hash(),
             placement_generation=status.placement_generation,
+            coordinator=coordinator_status(
+                operations_pb2.COORDINATOR_ROLE_ACTIVE, self._lease, held
+            ),
         )
+
+
+def coordinator_status(
+    role: operations_pb2.CoordinatorRole, own: Lease, state: LeaseState
+) -> operations_pb2.CoordinatorStatus:
+    """Who answers, and who is the active one by the lease."""
+    active = state.holder if state.left_s > 0 else ""
+    return operations_pb2.CoordinatorStatus(
+        role=role, name=own.holder, active=active, lease_token=state.token
+    )
 
 
 def serving(status: ExecutorStatus, required_coverage: float) -> bool:

@@ -1,11 +1,21 @@
 from protos.ridgeline.v1 import types_pb2 as _types_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class CoordinatorRole(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    COORDINATOR_ROLE_UNSPECIFIED: _ClassVar[CoordinatorRole]
+    COORDINATOR_ROLE_ACTIVE: _ClassVar[CoordinatorRole]
+    COORDINATOR_ROLE_STANDBY: _ClassVar[CoordinatorRole]
+COORDINATOR_ROLE_UNSPECIFIED: CoordinatorRole
+COORDINATOR_ROLE_ACTIVE: CoordinatorRole
+COORDINATOR_ROLE_STANDBY: CoordinatorRole
 
 class GetStatusRequest(_message.Message):
     __slots__ = ()
@@ -29,8 +39,20 @@ class ShardStatus(_message.Message):
     gallery_sequence: int
     def __init__(self, shard_id: _Optional[str] = ..., node: _Optional[str] = ..., backend: _Optional[str] = ..., ready: _Optional[bool] = ..., partitions: _Optional[int] = ..., encounters: _Optional[int] = ..., gallery_sequence: _Optional[int] = ...) -> None: ...
 
+class CoordinatorStatus(_message.Message):
+    __slots__ = ("role", "name", "active", "lease_token")
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    LEASE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    role: CoordinatorRole
+    name: str
+    active: str
+    lease_token: int
+    def __init__(self, role: _Optional[_Union[CoordinatorRole, str]] = ..., name: _Optional[str] = ..., active: _Optional[str] = ..., lease_token: _Optional[int] = ...) -> None: ...
+
 class GetStatusResponse(_message.Message):
-    __slots__ = ("version", "executor", "serving", "coverage", "gallery_sequence", "encounters", "shards", "extractors", "parameters_hash", "placement_generation")
+    __slots__ = ("version", "executor", "serving", "coverage", "gallery_sequence", "encounters", "shards", "extractors", "parameters_hash", "placement_generation", "coordinator")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     EXECUTOR_FIELD_NUMBER: _ClassVar[int]
     SERVING_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +63,7 @@ class GetStatusResponse(_message.Message):
     EXTRACTORS_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_HASH_FIELD_NUMBER: _ClassVar[int]
     PLACEMENT_GENERATION_FIELD_NUMBER: _ClassVar[int]
+    COORDINATOR_FIELD_NUMBER: _ClassVar[int]
     version: str
     executor: str
     serving: bool
@@ -51,7 +74,8 @@ class GetStatusResponse(_message.Message):
     extractors: int
     parameters_hash: str
     placement_generation: int
-    def __init__(self, version: _Optional[str] = ..., executor: _Optional[str] = ..., serving: _Optional[bool] = ..., coverage: _Optional[_Union[_types_pb2.Coverage, _Mapping]] = ..., gallery_sequence: _Optional[int] = ..., encounters: _Optional[int] = ..., shards: _Optional[_Iterable[_Union[ShardStatus, _Mapping]]] = ..., extractors: _Optional[int] = ..., parameters_hash: _Optional[str] = ..., placement_generation: _Optional[int] = ...) -> None: ...
+    coordinator: CoordinatorStatus
+    def __init__(self, version: _Optional[str] = ..., executor: _Optional[str] = ..., serving: _Optional[bool] = ..., coverage: _Optional[_Union[_types_pb2.Coverage, _Mapping]] = ..., gallery_sequence: _Optional[int] = ..., encounters: _Optional[int] = ..., shards: _Optional[_Iterable[_Union[ShardStatus, _Mapping]]] = ..., extractors: _Optional[int] = ..., parameters_hash: _Optional[str] = ..., placement_generation: _Optional[int] = ..., coordinator: _Optional[_Union[CoordinatorStatus, _Mapping]] = ...) -> None: ...
 
 class RebalanceRequest(_message.Message):
     __slots__ = ("dry_run",)

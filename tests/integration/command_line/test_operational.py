@@ -458,12 +458,12 @@ def test_a_release_that_cannot_be_compared(
 @pytest.mark.timeout(900)
 def test_a_release_of_an_older_schema_says_so(evaluate: Evaluate, tmp_path: Path) -> None:
     def older(text: str) -> str:
-        return text.replace("SCHEMA_VERSION = 2", "SCHEMA_VERSION = 1")
+        return text.replace("SCHEMA_VERSION = 3", "SCHEMA_VERSION = 1")
 
     release = other_release(tmp_path / "other", {"cluster/store/schema.py": older})
     code, _, err = evaluate("--against", release, "--sample", 6)
     assert code == 3
-    assert "STORE_UNAVAILABLE: the other release says: the store has schema 2" in err
+    assert "STORE_UNAVAILABLE: the other release says: the store has schema 3" in err
 
 
 def test_the_gallery_stays_closed_to_readers_that_write(place: Place) -> None:

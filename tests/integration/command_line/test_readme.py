@@ -65,11 +65,11 @@ def test_its_client_finds_who_is_enrolled(
     settings = {"server.address": "localhost:0", "cluster.executor": "inprocess"}
 
     async def serve() -> None:
-        async with running_node(load_config(Path("trial/server.toml"), settings)) as address:
-            options = ["--config", "trial/client.toml", "--address", address]
+        async with running_node(load_config(Path("trial/server.toml"), settings)) as node:
+            options = ["--config", "trial/client.toml", "--address", node.address]
             enrolled = ["enroll", "booking.an2", "--subject", "A-1", *options]
             assert await asyncio.to_thread(run, cli, enrolled) == 0
-            code = compile(snippet.replace("localhost:50051", address), "README.md", "exec")
+            code = compile(snippet.replace("localhost:50051", node.address), "README.md", "exec")
             capsys.readouterr()
             await asyncio.to_thread(exec, code, {})
 

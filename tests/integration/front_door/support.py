@@ -16,7 +16,7 @@ import grpc
 
 from cluster.config import ClusterConfig
 from cluster.executors.inprocess import InProcessExecutor
-from cluster.store import FileKeyProvider, Store
+from cluster.store import FileKeyProvider, Lease, Store
 from coordinator.access import Principal, Role, write_policy
 from coordinator.audit import AuditLog
 from coordinator.certificates import (
@@ -27,12 +27,14 @@ from coordinator.certificates import (
 from coordinator.client import ClientConfig, RidgelineClient, purpose
 from coordinator.config import LimitsConfig, ServerConfig, TlsConfig
 from coordinator.server import running_server
+from coordinator.tenure import become_active, holding
 from protos.ridgeline.v1 import types_pb2
 from workers.biometrics.model import FingerPosition
 from workers.biometrics.templates import TemplateView, iso19794_2
 from workers.synthesis.templates import generate_subject
 
 SEED = 7
+LEASE_S = 5.0
 FINGERS = tuple(FingerPosition(code) for code in (1, 2, 6, 7))
 PURPOSE = purpose(authority="8 CFR 287.7", case_number="B-1", requester="desk 4")
 
@@ -136,7 +138,13 @@ def running(
         stopping: Future[None] = Future()
         if start_executor:
             await executor.start()
-        async with running_server(config, store, executor) as bound:
+        lease = Lease(store.database, lasts_s=LEASE_S)
+        lease.prepare()
+        await become_active(lease, asyncio.Event())
+        async with (
+            holding(lease),
+            running_server(config, store, executor, lease) as bound,
+        ):
             loop = asyncio.get_running_loop()
             ready.set_result(Running(bound, certificates, store, executor, loop, stopping))
             await asyncio.wrap_future(stopping)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from coordinator.client import RidgelineClient, enroll_request, identify_request
-from coordinator.server import SERVICES
+from coordinator.listening import SERVICES
 from protos.ridgeline.v1 import (
     gallery_pb2,
     identification_pb2,

@@ -274,7 +274,7 @@ def test_a_certificate_of_another_authority_is_refused(server: Running, tmp_path
         certificate_file=foreign.clients["operator"].certificate,
         key_file=foreign.clients["operator"].key,
         timeout_s=10.0,
-        attempts=1,
+        patience_s=0,
     )
     with RidgelineClient(config) as stranger, pytest.raises(RidgelineError) as caught:
         stranger.status()

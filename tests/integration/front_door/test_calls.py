@@ -16,7 +16,7 @@ from coordinator.client import (
     enroll_request,
     identify_request,
 )
-from coordinator.server import SERVICES
+from coordinator.listening import SERVICES
 from protos.ridgeline.v1 import identification_pb2, types_pb2
 from tests.integration.front_door.support import PURPOSE, Running, running, template_prints
 from workers.errors import ErrorCode, RidgelineError

@@ -103,7 +103,7 @@ def test_a_callers_own_deadline_counts(tmp_path: Path) -> None:
 
 
 def test_health_follows_what_can_be_searched(tmp_path: Path) -> None:
-    with running(tmp_path, start_executor=False) as server, server.client(attempts=1) as client:
+    with running(tmp_path, start_executor=False) as server, server.client(patience_s=0) as client:
         assert _health(server) == NOT_SERVING
         assert not client.status().serving
         with pytest.raises(RidgelineError) as unready:
@@ -119,7 +119,7 @@ def test_health_follows_what_can_be_searched(tmp_path: Path) -> None:
 
 
 def test_a_lost_shard_is_never_silent(tmp_path: Path) -> None:
-    with running(tmp_path) as server, server.client(attempts=1) as client:
+    with running(tmp_path) as server, server.client(patience_s=0) as client:
         requests = (enroll_request(template_prints(i), subject_id=f"S{i}") for i in range(6))
         assert client.enroll_many(requests).created == 6
 
@@ -186,7 +186,7 @@ def test_a_failed_submission_may_be_repeated(client: RidgelineClient) -> None:
 
 
 def test_no_audit_no_answer(tmp_path: Path) -> None:
-    with running(tmp_path) as server, server.client(attempts=1) as client:
+    with running(tmp_path) as server, server.client(patience_s=0) as client:
         client.enroll(template_prints(1), subject_id="S1")
         with server.store.database.transaction() as connection:
             connection.execute(sa.text("alter table audit_records rename to hidden"))
@@ -207,7 +207,7 @@ def test_shutdown_lets_calls_finish(tmp_path: Path) -> None:
     with (
         running(tmp_path) as server,
         ThreadPoolExecutor(1) as threads,
-        server.client(attempts=1) as client,
+        server.client(patience_s=0) as client,
     ):
         client.wait_until_serving(timeout_s=5)
         call = threads.submit(client.identify, _slow_prints(), purpose=PURPOSE)
@@ -229,7 +229,7 @@ def test_a_client_waits_for_a_server_that_is_not_there_yet(tmp_path: Path) -> No
     folder.mkdir()
     with (
         running(folder, address=f"localhost:{port}") as first,
-        first.client(first_retry_s=1.0) as client,
+        first.client(first_retry_s=1.0, patience_s=20.0) as client,
     ):
         assert client.status().serving
         first.stopping.set_result(None)

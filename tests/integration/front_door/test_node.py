@@ -90,15 +90,15 @@ def test_what_was_enrolled_is_there_after_a_restart(tmp_path: Path) -> None:
 
     async def enroll() -> None:
         async with (
-            running_node(load_config(path)) as address,
-            AsyncRidgelineClient(_client(address, certificates)) as client,
+            running_node(load_config(path)) as node,
+            AsyncRidgelineClient(_client(node.address, certificates)) as client,
         ):
             await client.enroll(template_prints(1), subject_id="S1")
 
     async def search() -> str:
         async with (
-            running_node(load_config(path)) as address,
-            AsyncRidgelineClient(_client(address, certificates)) as client,
+            running_node(load_config(path)) as node,
+            AsyncRidgelineClient(_client(node.address, certificates)) as client,
         ):
             answer = await client.identify(template_prints(1, session=1), purpose=PURPOSE)
             return answer.candidates[0].subject_id
@@ -137,8 +137,8 @@ def test_a_node_on_ray_answers_alike(tmp_path: Path) -> None:
         folder.mkdir()
         path, certificates = _node(folder, executor)
         async with (
-            running_node(load_config(path)) as address,
-            AsyncRidgelineClient(_client(address, certificates)) as client,
+            running_node(load_config(path)) as node,
+            AsyncRidgelineClient(_client(node.address, certificates)) as client,
         ):
             for i in range(6):
                 await client.enroll(template_prints(i), subject_id=f"S{i}", encounter_id=f"E{i}")
