@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -48,10 +48,13 @@ class LocalNodes:
     def add(self) -> None:
         """Starts a node; the first one is Ray's head."""
         set_environment()
-        with self._on_cores_of(len(self._nodes)):
-            node = self._cluster.add_node(
-                num_cpus=self._cpus, num_gpus=0, object_store_memory=OBJECT_STORE_BYTES
-            )
+        node = self._cluster.add_node(
+            num_cpus=self._cpus, num_gpus=0, object_store_memory=OBJECT_STORE_BYTES
+        )
+        if self.cores_a_node:
+            first = len(self._nodes) * self.cores_a_node
+            (raylet,) = node.all_processes["raylet"]
+            _keep_to(self._cores[first : first + self.cores_a_node], raylet.process.pid)
         self._nodes.append(node)
 
     def kill_newest(self) -> None:
@@ -66,15 +69,16 @@ class LocalNodes:
         self._cluster.shutdown()  # type: ignore[no-untyped-call]
         self._nodes.clear()
 
-    @contextmanager
-    def _on_cores_of(self, place: int) -> Iterator[None]:
-        """Processes that are started within are kept to a node's cores, and theirs too."""
-        if not self.cores_a_node:
-            yield
-            return
-        first = place * self.cores_a_node
-        os.sched_setaffinity(0, self._cores[first : first + self.cores_a_node])
-        try:
-            yield
-        finally:
-            os.sched_setaffinity(0, self._cores)
+
+def _keep_to(cores: list[int], process: int) -> None:
+    """Keeps a process and its descendants, those to come too, to some cores.
+
+    Its own threads come first: a child that one of them forks meanwhile inherits that.
+    """
+    threads = [int(path.name) for path in Path(f"/proc/{process}/task").iterdir()]
+    for thread in threads:
+        os.sched_setaffinity(thread, cores)
+    for thread in threads:
+        for child in Path(f"/proc/{process}/task/{thread}/children").read_text().split():
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+                _keep_to(cores, int(child))
