@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from workers.batching import BATCH_MAX
 from workers.biometrics.quality import QualityGate
 
 
@@ -23,6 +24,12 @@ class ClusterConfig:
         backend: matching backend of the shards: ``"auto"``, ``"numpy"``, ``"cupy"``,
             ``"reference"``.
         gate: which extracted fingers are good enough to be compared.
+        gpu_weight: partitions that a shard on a GPU takes for each one of a shard on a CPU.
+        searches_max: under way at once; more are refused with RESOURCE_EXHAUSTED.
+        attempt_timeout_s: for a shard to answer while another replica could, seconds; at most
+            0.6 of what is left of the call's deadline.
+        rebalance: ``"auto"`` gives a node that joins its share at once, ``"manual"`` when
+            ``ridgeline rebalance`` asks for it. What a lost node held is always made up for.
         load_timeout_s: for all shards to load their partitions at the start, seconds.
         object_store_bytes: of a Ray cluster that we start; only probes and answers travel.
     """
@@ -34,5 +41,15 @@ class ClusterConfig:
     extractors: int = 1
     backend: str = "auto"
     gate: QualityGate = field(default_factory=QualityGate)
+    gpu_weight: int = 16
+    searches_max: int = BATCH_MAX
+    attempt_timeout_s: float = 10.0
+    rebalance: Literal["auto", "manual"] = "auto"
     load_timeout_s: float = 600.0
     object_store_bytes: int = 128 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if min(self.replicas, self.gpu_weight, self.searches_max) < 1:
+            raise ValueError("replicas, gpu_weight and searches_max must be at least 1")
+        if min(self.attempt_timeout_s, self.load_timeout_s) <= 0:
+            raise ValueError("every time must be positive")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
 
 import ray
 
 from cluster.config import ClusterConfig
 from cluster.executors.inprocess import InProcessExecutor
 from cluster.executors.interface import Executor
+from cluster.layout import Node
 from cluster.store import KeyProvider, Store
 
 NAMESPACE = "ridgeline"
@@ -19,19 +19,6 @@ NAMESPACE = "ridgeline"
 GCS_RECONNECT_TIMEOUT_S = 3600
 """How long our processes go on without Ray's GCS. At Ray's own default the driver exits after
 60 s (measured on Ray 2.60)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A machine of the cluster.
-
-    Attributes:
-        node_id: Ray's.
-        cpus: that Ray may hand out there.
-    """
-
-    node_id: str
-    cpus: int
 
 
 def make_executor(config: ClusterConfig, store: Store, keys: KeyProvider) -> Executor:
@@ -47,7 +34,8 @@ def set_environment() -> None:
     """Settings that every Ray process of ours inherits; call before Ray starts."""
     os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", str(GCS_RECONNECT_TIMEOUT_S))
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray's own warning about a change of defaults that does not concern us: no GPU is asked for.
+    # Ray's own warning about a change of defaults that does not concern us: shards that ask for no
+    # GPU are told to use none.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 
 
@@ -70,7 +58,8 @@ def connect(config: ClusterConfig, *, cpus: int) -> bool:
         return False
     ray.init(
         num_cpus=cpus,
-        num_gpus=0,
+        # Ray looks for GPUs itself where shards may use them.
+        num_gpus=None if config.backend in ("auto", "cupy") else 0,
         namespace=NAMESPACE,
         include_dashboard=False,
         log_to_driver=False,
@@ -81,23 +70,16 @@ def connect(config: ClusterConfig, *, cpus: int) -> bool:
 
 
 def nodes() -> list[Node]:
-    """Machines of the cluster that are alive, in a stable order."""
+    """Machines of the cluster that are alive, in a stable order; waits for Ray's GCS."""
     return sorted(
         (
-            Node(str(node["NodeID"]), int(node["Resources"].get("CPU", 0)))
+            Node(
+                str(node["NodeID"]),
+                cpus=int(node["Resources"].get("CPU", 0)),
+                gpus=int(node["Resources"].get("GPU", 0)),
+            )
             for node in ray.nodes()  # type: ignore[no-untyped-call]
             if node["Alive"]
         ),
         key=lambda node: node.node_id,
     )
-
-
-def spread(count: int, over: list[Node]) -> list[Node]:
-    """A node for each of `count` workers, in proportion to their CPUs, emptiest first."""
-    load = dict.fromkeys(over, 0)
-    chosen = []
-    for _ in range(count):
-        node = min(over, key=lambda node: ((load[node] + 1) / max(node.cpus, 1), node.node_id))
-        load[node] += 1
-        chosen.append(node)
-    return chosen

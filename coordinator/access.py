@@ -38,7 +38,7 @@ class Role(StrEnum):
     ENROL = "enrol"
     """Add and remove subjects and encounters."""
     OPERATE = "operate"
-    """See the state of the cluster."""
+    """See the state of the cluster, and rebalance it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,13 @@ and public message of its code, the sentence and field that a `RidgelineError` c
 nothing of any other exception but an identifier that leads to the log.
 
 On the wire a failed call has trailing metadata `ridgeline-code` and, where they apply,
-`ridgeline-field`, `ridgeline-offset` and `ridgeline-error-id`.
+`ridgeline-field`, `ridgeline-offset`, `ridgeline-retry-after-ms` and `ridgeline-error-id`.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 import traceback
 import uuid
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from workers.errors import ErrorCode, RidgelineError
 CODE_KEY = "ridgeline-code"
 FIELD_KEY = "ridgeline-field"
 OFFSET_KEY = "ridgeline-offset"
+RETRY_AFTER_KEY = "ridgeline-retry-after-ms"
 ERROR_ID_KEY = "ridgeline-error-id"
 
 MAX_CHARACTERS = 1000
@@ -122,6 +124,7 @@ class PublicError:
         field: of the request, or empty.
         offset: byte offset in the submitted data, or None.
         error_id: leads to the server's log; empty for errors the caller caused.
+        retry_after_s: when the same call may well succeed, or None.
     """
 
     code: ErrorCode
@@ -130,13 +133,16 @@ class PublicError:
     field: str = ""
     offset: int | None = None
     error_id: str = ""
+    retry_after_s: float | None = None
 
     def trailers(self) -> tuple[tuple[str, str], ...]:
         """Trailing metadata; values are ASCII, as HTTP/2 headers must be."""
+        retry = self.retry_after_s
         pairs = (
             (CODE_KEY, self.code.value),
             (FIELD_KEY, self.field),
             (OFFSET_KEY, "" if self.offset is None else str(self.offset)),
+            (RETRY_AFTER_KEY, "" if retry is None else str(math.ceil(1000 * retry))),
             (ERROR_ID_KEY, self.error_id),
         )
         return tuple((key, _ascii(value)) for key, value in pairs if value)
@@ -153,7 +159,14 @@ def public_error(error: BaseException) -> PublicError:
     where = f" ({error.field})" if error.field else ""
     at = f" at byte {error.offset}" if error.offset is not None else ""
     message = f"{entry.message}{detail}{where}{at}"
-    return PublicError(error.code, entry.status, _short(message), _short(error.field), error.offset)
+    return PublicError(
+        error.code,
+        entry.status,
+        _short(message),
+        _short(error.field),
+        error.offset,
+        retry_after_s=error.retry_after_s,
+    )
 
 
 def _internal(error: BaseException) -> PublicError:

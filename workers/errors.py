@@ -8,7 +8,9 @@ offsets, never a biographic value.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum, unique
+from typing import Any
 
 
 @unique
@@ -49,16 +51,24 @@ class RidgelineError(Exception):
         field: the request field at fault, such as ``"prints[2].resolution_ppi"`` or
             ``"Type-14 record 3, field 14.006"``; empty where none is.
         offset: byte offset in the submitted data where the fault lies, if it lies in bytes.
+        retry_after_s: when the same may well succeed, seconds from now, where that can be told.
     """
 
     def __init__(
-        self, code: ErrorCode, detail: str, *, field: str = "", offset: int | None = None
+        self,
+        code: ErrorCode,
+        detail: str,
+        *,
+        field: str = "",
+        offset: int | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(code, detail)
         self.code = code
         self.detail = detail
         self.field = field
         self.offset = offset
+        self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
         where = f" ({self.field})" if self.field else ""
@@ -68,10 +78,15 @@ class RidgelineError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Keyword-only arguments do not survive the default pickling, and errors travel
         # between actors.
-        return (_rebuild, (type(self), self.code, self.detail, self.field, self.offset))
+        named = {
+            "field": self.field,
+            "offset": self.offset,
+            "retry_after_s": self.retry_after_s,
+        }
+        return (_rebuild, (type(self), self.code, self.detail, named))
 
 
 def _rebuild(
-    cls: type[RidgelineError], code: ErrorCode, detail: str, field: str, offset: int | None
+    cls: type[RidgelineError], code: ErrorCode, detail: str, named: Mapping[str, Any]
 ) -> RidgelineError:
-    return cls(code, detail, field=field, offset=offset)
+    return cls(code, detail, **named)

@@ -161,7 +161,8 @@ class Shard:
         self._backend = backend
         self._layered = LayeredBackend(backend)
         self._applying = threading.Lock()
-        self._state = self._load(0)
+        self._assigning = threading.Lock()
+        self._state = self._load(self.partitions, 0)
         self._pool: SearchPool[_Search, _Group, ShardAnswer] = SearchPool(
             self._compare, self._finish, threads=SEARCHES_AT_ONCE, name=shard_id
         )
@@ -170,7 +171,29 @@ class Shard:
     def load(self) -> None:
         """Reads every partition from the source as of its newest sequence."""
         with self._applying:
-            self._state = self._load(self._source.sequence())
+            self._state = self._load(self.partitions, self._source.sequence())
+
+    def assign(self, partitions: Collection[int]) -> None:
+        """Holds these partitions from now on, as of the source's newest sequence at least.
+
+        They are loaded beside the searches, which meanwhile go on in what is held already and
+        may bring it to newer sequences.
+        """
+        wanted = tuple(sorted(partitions))
+        with self._assigning:
+            if wanted == self.partitions and self._state.sequence:
+                return
+            sequence = self._source.sequence()
+            loaded = self._load(wanted, sequence)
+            with self._applying:
+                if self._state.sequence > sequence:
+                    loaded = self._advanced(loaded, wanted, self._state.sequence)
+                # A search looks at the partitions before and after it takes the state: what goes
+                # is not there any more before the state lacks it, and what comes not before it
+                # has it.
+                self.partitions = tuple(p for p in self.partitions if p in wanted)
+                self._state = loaded
+                self.partitions = wanted
 
     def close(self) -> None:
         """Ends its threads, once every search has come to its end."""
@@ -214,10 +237,11 @@ class Shard:
                 raise RidgelineError(ErrorCode.DEADLINE_EXCEEDED, "the shard ran out of time")
 
         checkpoint()
-        if not set(request.partitions) <= set(self.partitions):
-            raise RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "a partition is not placed here")
+        self._require(request.partitions)
         self.catch_up(request.sequence, checkpoint)
+        self._require(request.partitions)
         state = self._state
+        self._require(request.partitions)
         if not state.shows(request.sequence):
             raise RidgelineError(
                 ErrorCode.SEQUENCE_UNAVAILABLE,
@@ -241,10 +265,12 @@ class Shard:
             passed=self._passed,
         )
 
-    def _load(self, sequence: int) -> GalleryState:
-        changes = (
-            list(self._source.changes(self.partitions, after=0, upto=sequence)) if sequence else []
-        )
+    def _require(self, partitions: Collection[int]) -> None:
+        if not set(partitions) <= set(self.partitions):
+            raise RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "a partition is not placed here")
+
+    def _load(self, partitions: Collection[int], sequence: int) -> GalleryState:
+        changes = list(self._source.changes(partitions, after=0, upto=sequence)) if sequence else []
         return GalleryState.load(self._backend, changes, sequence)
 
     def _apply(self, sequence: int) -> None:
@@ -255,14 +281,18 @@ class Shard:
             raise RidgelineError(
                 ErrorCode.SEQUENCE_UNAVAILABLE, f"the store has not reached {sequence} here"
             )
+        self._state = self._advanced(state, self.partitions, sequence)
+
+    def _advanced(
+        self, state: GalleryState, partitions: Collection[int], sequence: int
+    ) -> GalleryState:
+        """A state of some partitions brought to a sequence that the source has reached."""
         if state.sequence == 0:
-            self._state = self._load(sequence)
-            return
-        changes = list(self._source.changes(self.partitions, after=state.sequence, upto=sequence))
+            return self._load(partitions, sequence)
+        changes = list(self._source.changes(partitions, after=state.sequence, upto=sequence))
         if state.fits(sum(change.template is not None for change in changes)):
-            self._state = state.apply(self._backend, changes, sequence)
-        else:
-            self._state = self._load(sequence)
+            return state.apply(self._backend, changes, sequence)
+        return self._load(partitions, sequence)
 
     def _compare(self, group: _Group, searches: Sequence[_Search], checkpoint: Checkpoint) -> None:
         """One pass over the sketches for some searches.

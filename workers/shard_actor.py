@@ -21,7 +21,7 @@ ACTOR_OPTIONS: Final = {
     "max_restarts": -1,
     "max_task_retries": 0,
     # A search holds a thread while it waits, so as many can wait as a pass takes.
-    "concurrency_groups": {"control": 2, "search": BATCH_MAX},
+    "concurrency_groups": {"assign": 1, "control": 2, "search": BATCH_MAX},
 }
 """For `ray.remote`. Retrying is the coordinator's, on another replica."""
 
@@ -33,7 +33,8 @@ class ShardActor:
     """Holds a `workers.shard.Shard`; made an actor with `ACTOR_OPTIONS`.
 
     Errors that a caller can act on are returned, not raised: Ray would wrap them. A restarted
-    actor is empty and fills itself at its first search.
+    actor has the partitions that it was made with, and loads them at its first search unless
+    it is assigned others.
     """
 
     def __init__(
@@ -49,10 +50,11 @@ class ShardActor:
         self._running: dict[str, threading.Event] = {}
         self._cancelled: deque[str] = deque(maxlen=_CANCELLED_EARLY)
 
-    def load(self) -> ShardState | RidgelineError:
-        """Reads every partition."""
+    @ray.method(concurrency_group="assign")
+    def assign(self, partitions: tuple[int, ...]) -> ShardState | RidgelineError:
+        """See `Shard.assign`."""
         try:
-            self._shard.load()
+            self._shard.assign(partitions)
         except RidgelineError as error:
             return error
         return self._shard.state()

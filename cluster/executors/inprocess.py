@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import threadpoolctl
 
 from cluster.config import ClusterConfig
+from cluster.executors.admission import Admission
 from cluster.executors.fan_out import fan_out
 from cluster.executors.interface import (
     ExecutorStatus,
@@ -20,7 +21,8 @@ from cluster.executors.interface import (
 )
 from cluster.executors.results import prepared_or_error
 from cluster.placement import Slot, place
-from cluster.routing import Router
+from cluster.rebalance import RebalancePlan, plan
+from cluster.shard_health import ShardHealth
 from cluster.source import StoreSource
 from cluster.store import Store
 from workers.batching import BATCH_MAX
@@ -46,6 +48,8 @@ class InProcessExecutor:
         self._slots = [Slot(f"shard-{i}", "local") for i in range(count)]
         self._placement = place(store.partitions, self._slots, replicas=config.replicas)
         self._shards: dict[str, Shard] = {}
+        self._health = ShardHealth()
+        self._admission = Admission(config.searches_max)
         # A search holds a thread while it waits, so as many can wait as a pass takes.
         self._threads = ThreadPoolExecutor(count * BATCH_MAX, thread_name_prefix="search")
         self._extractors = ThreadPoolExecutor(
@@ -92,8 +96,14 @@ class InProcessExecutor:
 
     async def search(self, search: GallerySearch) -> GalleryAnswer:
         """See `Executor.search`."""
-        router = Router(self._placement, self._shards)
-        return await fan_out(search, router, self._ask, self._config.replicas)
+        with self._admission.admitted():
+            return await fan_out(
+                search,
+                self._placement,
+                self._health,
+                self._ask,
+                attempt_s=self._config.attempt_timeout_s,
+            )
 
     async def status(self) -> ExecutorStatus:
         """See `Executor.status`."""
@@ -108,6 +118,12 @@ class InProcessExecutor:
             placement_generation=self._placement.generation,
             partitions_total=self._store.partitions,
         )
+
+    async def rebalance(self, *, dry_run: bool) -> RebalancePlan:
+        """See `Executor.rebalance`: one process has nothing to spread."""
+        del dry_run
+        held = {shard_id: shard.state().nbytes for shard_id, shard in self._shards.items()}
+        return plan(self._placement, self._placement, self._slots, held)
 
     async def _ask(self, shard_id: str, request: ShardRequest) -> ShardAnswer:
         shard = self._shards.get(shard_id)

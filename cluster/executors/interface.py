@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from cluster.rebalance import RebalancePlan
 from workers.biometrics.model import Submission
 from workers.matching.probe import Probe
 from workers.prepare import PreparedSubmission
@@ -106,10 +107,25 @@ class Executor(Protocol):
         Cancelling the awaiting task stops the shards between blocks.
 
         Raises:
-            RidgelineError: DEADLINE_EXCEEDED when nothing was answered in time.
+            RidgelineError: DEADLINE_EXCEEDED when nothing was answered in time; OVERLOADED,
+                with a time to come again, where too many searches are under way.
         """
         ...
 
     async def status(self) -> ExecutorStatus:
         """The shards and whether they answer."""
+        ...
+
+    async def rebalance(self, *, dry_run: bool) -> RebalancePlan:
+        """Spreads the gallery over the nodes that are there now; searches stay whole.
+
+        Args:
+            dry_run: only tell what would be done.
+
+        Returns:
+            What was done, or would be.
+
+        Raises:
+            RidgelineError: SHARD_UNAVAILABLE where it cannot be done now; nothing has changed.
+        """
         ...

@@ -7,16 +7,16 @@ while it is down.
 from __future__ import annotations
 
 import asyncio
-import logging
-import uuid
-from collections.abc import Awaitable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final, TypeVar
 
 import ray
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from cluster import launch
 from cluster.config import ClusterConfig
+from cluster.executors.actors import ActorStarter, controlled
+from cluster.executors.admission import Admission
+from cluster.executors.extractors import ExtractorPool
 from cluster.executors.fan_out import fan_out
 from cluster.executors.interface import (
     ExecutorStatus,
@@ -24,98 +24,92 @@ from cluster.executors.interface import (
     GallerySearch,
     ShardReport,
 )
+from cluster.executors.node_watch import NodeWatch
+from cluster.executors.rebalancer import Rebalancer
 from cluster.executors.results import prepared_or_error
-from cluster.placement import Placement, Slot, place
-from cluster.routing import Router
+from cluster.executors.shard_link import ShardLink
+from cluster.executors.shard_map import ShardMap
+from cluster.layout import Layout, Node
+from cluster.placement import place
+from cluster.rebalance import RebalancePlan
+from cluster.shard_health import ShardHealth
 from cluster.source import StoreSourceFactory
 from cluster.store import KeyProvider, Store
-from workers import extractor_actor, shard_actor
 from workers.biometrics.model import Submission
 from workers.errors import ErrorCode, RidgelineError
 from workers.prepare import PreparedSubmission
-from workers.shard import ShardAnswer, ShardRequest, ShardState
-
-_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-STATE_TIMEOUT_S = 2.0
-"""A shard that does not give its state in this time counts as not ready."""
+NODES_TIMEOUT_S: Final = 10.0
+"""For Ray's GCS to list the nodes, where an operator waits for it."""
 
 
 class RayExecutor:
-    """Starts actors, sends them work, and stops them."""
+    """Starts actors, sends them work, spreads the gallery anew, and stops them."""
 
     def __init__(self, config: ClusterConfig, store: Store, keys: KeyProvider) -> None:
         self._config = config
         self._store = store
-        self._keys = keys
+        self._starter = ActorStarter(StoreSourceFactory(store.database.url, keys), config.gate)
+        self._extractors = ExtractorPool(self._starter.extractor)
+        self._health = ShardHealth()
+        self._admission = Admission(config.searches_max)
         self._owns_cluster = False
-        self._placement: Placement | None = None
-        self._nodes: dict[str, str] = {}
-        self._shards: dict[str, Any] = {}
-        self._ready: set[str] = set()
-        self._extractors: list[Any] = []
-        self._idle: asyncio.Queue[Any] = asyncio.Queue()
+        self._shards: ShardMap | None = None
+        self._rebalancer: Rebalancer | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
         """See `Executor.start`. First every actor runs, then every shard loads."""
-        extractors = max(self._config.extractors, 1)
-        wanted = self._config.shards
+        config = self._config
         # Ray sets signal handlers, so it has to start in the main thread, which this is.
-        self._owns_cluster = launch.connect(self._config, cpus=max(wanted, 2) + extractors)
-        nodes = launch.nodes()
-        count = wanted or max(2, sum(node.cpus for node in nodes) - extractors)
-        # A name for this start: a restarted coordinator must not meet actors of the last one.
-        generation = uuid.uuid4().hex[:8]
-        homes = launch.spread(count + extractors, nodes)
-        slots = [Slot(f"shard-{i}", homes[i].node_id) for i in range(count)]
-        self._placement = place(self._store.partitions, slots, replicas=self._config.replicas)
-        self._nodes = {slot.shard_id: slot.node for slot in slots}
-        factory = StoreSourceFactory(self._store.database.url, self._keys)
-        remote: Any = ray.remote  # its overloads do not cover options given as a mapping
-        shard_type = remote(**shard_actor.ACTOR_OPTIONS)(shard_actor.ShardActor)
-        extractor_type = remote(**extractor_actor.ACTOR_OPTIONS)(extractor_actor.ExtractorActor)
-        for slot in slots:
-            self._shards[slot.shard_id] = shard_type.options(
-                name=f"{generation}-{slot.shard_id}",
-                scheduling_strategy=NodeAffinitySchedulingStrategy(slot.node, soft=True),
-            ).remote(
-                slot.shard_id,
-                self._placement.partitions_of(slot.shard_id),
-                factory,
-                self._config.backend,
-            )
-        for i, home in enumerate(homes[count:]):
-            extractor = extractor_type.options(
-                name=f"{generation}-extractor-{i}",
-                scheduling_strategy=NodeAffinitySchedulingStrategy(home.node_id, soft=True),
-            ).remote(self._config.gate)
-            self._extractors.append(extractor)
-        timeout = self._config.load_timeout_s
-        await self._all(
-            [x.ready.remote() for x in self._extractors]
-            + [x.state.remote() for x in self._shards.values()],
-            timeout,
+        cpus = max(config.shards, 2) + max(config.extractors, 1)
+        self._owns_cluster = launch.connect(config, cpus=cpus)
+        layout = Layout(config, launch.nodes())
+        links = {
+            spec.slot.shard_id: ShardLink(spec, self._starter.shard(spec), self._health)
+            for spec in layout.shards
+        }
+        slots = [spec.slot for spec in layout.shards]
+        placement = place(self._store.partitions, slots, replicas=config.replicas)
+        self._shards = ShardMap(placement, links)
+        self._rebalancer = Rebalancer(
+            self._shards,
+            layout,
+            self._health,
+            self._starter.shard,
+            replicas=config.replicas,
+            timeout_s=config.load_timeout_s,
         )
-        states = await self._all([x.load.remote() for x in self._shards.values()], timeout)
-        for state in states:
-            if isinstance(state, RidgelineError):
-                raise state
-        self._ready = set(self._shards)
-        for extractor in self._extractors:
-            self._idle.put_nowait(extractor)
+        try:
+            async with asyncio.timeout(config.load_timeout_s):
+                await asyncio.gather(
+                    self._extractors.open(layout.extractors),
+                    *(link.open() for link in links.values()),
+                )
+                await asyncio.gather(
+                    *(link.assign(placement.partitions_of(i)) for i, link in links.items())
+                )
+        except TimeoutError:
+            raise RidgelineError(
+                ErrorCode.SHARD_UNAVAILABLE,
+                f"the cluster was not ready within {config.load_timeout_s:.0f} s",
+            ) from None
+        watch = NodeWatch(self._shards, layout, self._rebalancer, join=config.rebalance == "auto")
+        self._keep(asyncio.create_task(watch.run()))
 
     async def stop(self) -> None:
         """See `Executor.stop`."""
-        actors = [*self._shards.values(), *self._extractors]
-        self._shards.clear()
-        self._extractors.clear()
-        self._ready.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        shards, self._shards, self._rebalancer = self._shards, None, None
         if not ray.is_initialized():
             return
-        for actor in actors:
-            ray.kill(actor)
+        if shards is not None:
+            await asyncio.gather(*(link.close() for link in shards.links.values()))
+        await self._extractors.close()
         if self._owns_cluster:
             self._owns_cluster = False
             ray.shutdown()
@@ -124,84 +118,75 @@ class RayExecutor:
         self, submissions: Sequence[Submission], *, timeout_s: float
     ) -> list[PreparedSubmission | Exception]:
         """See `Executor.prepare`."""
-        work = [asyncio.wait_for(self._prepare(one), timeout_s) for one in submissions]
+        work = [asyncio.wait_for(self._extractors.prepare(x), timeout_s) for x in submissions]
         results = await asyncio.gather(*work, return_exceptions=True)
         return [prepared_or_error(result) for result in results]
 
     async def search(self, search: GallerySearch) -> GalleryAnswer:
         """See `Executor.search`."""
-        if self._placement is None:
-            raise RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "the cluster is not started")
-        router = Router(self._placement, self._ready)
-        return await fan_out(search, router, self._ask, self._config.replicas)
+        shards = self._running()
+        with self._admission.admitted(), shards.in_use() as placement:
+            return await fan_out(
+                search,
+                placement,
+                self._health,
+                shards.ask,
+                attempt_s=self._config.attempt_timeout_s,
+            )
 
     async def status(self) -> ExecutorStatus:
-        """See `Executor.status`; also refreshes which shards are asked first."""
-        placement = self._placement
-        ids = sorted(self._shards)
-        states = await asyncio.gather(*(self._state(shard_id) for shard_id in ids))
-        self._ready = {i for i, state in zip(ids, states, strict=True) if state is not None}
+        """See `Executor.status`; as the shards were last seen, so nobody waits for a silent one."""
+        shards = self._shards
+        placement = shards.placement if shards else None
+        links = sorted(shards.links.items()) if shards else []
         return ExecutorStatus(
             executor="ray",
             shards=tuple(
                 ShardReport(
                     shard_id,
-                    self._nodes[shard_id],
-                    state is not None,
+                    link.spec.slot.node,
+                    link.state is not None,
                     placement.partitions_of(shard_id) if placement else (),
-                    state,
+                    link.state,
                 )
-                for shard_id, state in zip(ids, states, strict=True)
+                for shard_id, link in links
             ),
             extractors=len(self._extractors),
             placement_generation=placement.generation if placement else 0,
             partitions_total=self._store.partitions,
         )
 
-    async def _prepare(self, submission: Submission) -> PreparedSubmission | RidgelineError:
-        extractor = await self._idle.get()
-        try:
-            result: PreparedSubmission | RidgelineError = await extractor.prepare.remote(submission)
-        except ray.exceptions.RayError:
-            _log.warning("an extractor died; the submission goes to another attempt")
-            return RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "the extractor failed")
-        finally:
-            self._idle.put_nowait(extractor)
-        return result
+    async def rebalance(self, *, dry_run: bool) -> RebalancePlan:
+        """See `Executor.rebalance`."""
+        self._running()
+        nodes = await self._nodes()
+        if self._rebalancer is None:
+            raise _not_started()
+        if dry_run:
+            return self._rebalancer.plan(nodes)
+        # It goes on when its caller leaves: half a rebalancing would only be done again.
+        return await asyncio.shield(
+            self._keep(asyncio.create_task(self._rebalancer.rebalance(nodes)))
+        )
 
-    async def _ask(self, shard_id: str, request: ShardRequest) -> ShardAnswer:
-        shard = self._shards[shard_id]
-        try:
-            result: ShardAnswer | RidgelineError = await shard.search.remote(request)
-        except asyncio.CancelledError:
-            shard.cancel.remote(request.request_id)
-            raise
-        except ray.exceptions.RayError as error:
-            self._ready.discard(shard_id)
-            raise RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "a shard is gone") from error
-        if isinstance(result, RidgelineError):
-            raise result
-        return result
+    def _running(self) -> ShardMap:
+        if self._shards is None:
+            raise _not_started()
+        return self._shards
 
-    async def _state(self, shard_id: str) -> ShardState | None:
-        try:
-            state: ShardState = await asyncio.wait_for(
-                _awaited(self._shards[shard_id].state.remote()), STATE_TIMEOUT_S
-            )
-        except (TimeoutError, ray.exceptions.RayError):
-            return None
-        return state
+    def _keep(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _all(self, references: list[Any], timeout_s: float) -> list[Any]:
+    async def _nodes(self) -> list[Node]:
         try:
-            async with asyncio.timeout(timeout_s):
-                return await asyncio.gather(*map(_awaited, references))
+            return await asyncio.wait_for(controlled(launch.nodes), NODES_TIMEOUT_S)
         except TimeoutError:
             raise RidgelineError(
-                ErrorCode.SHARD_UNAVAILABLE, f"the cluster was not ready within {timeout_s:.0f} s"
+                ErrorCode.SHARD_UNAVAILABLE, "Ray's GCS does not list its nodes"
             ) from None
 
 
-async def _awaited(reference: Awaitable[T]) -> T:
-    """An object reference as a coroutine, which asyncio's helpers want."""
-    return await reference
+def _not_started() -> RidgelineError:
+    return RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "the cluster is not started")

@@ -218,6 +218,18 @@ class RidgelineClient:
                 operations_pb2.GetStatusRequest(), timeout=self._timeout(timeout_s)
             )
 
+    def rebalance(
+        self, *, dry_run: bool = False, timeout_s: float | None = None
+    ) -> operations_pb2.RebalanceResponse:
+        """Spreads the gallery over the nodes that are there now, or only tells what that would do.
+
+        It goes on in the server when the deadline passes here.
+        """
+        with _typed_errors():
+            return self._operations.Rebalance(
+                operations_pb2.RebalanceRequest(dry_run=dry_run), timeout=self._timeout(timeout_s)
+            )
+
     def wait_until_serving(self, *, timeout_s: float = 60.0) -> None:
         """Returns when the server is there and searches enough of the gallery.
 

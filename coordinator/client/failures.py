@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import grpc
 import grpc.aio
 
-from coordinator.errors import CODE_KEY, FIELD_KEY, OFFSET_KEY
+from coordinator.errors import CODE_KEY, FIELD_KEY, OFFSET_KEY, RETRY_AFTER_KEY
 from workers.errors import ErrorCode, RidgelineError
 
 _TRANSPORT = {
@@ -22,7 +22,7 @@ _TRANSPORT = {
 
 
 def ridgeline_error(error: grpc.RpcError) -> RidgelineError:
-    """The error with code, field and offset as the server gave them.
+    """The error with code, field, offset and time to wait as the server gave them.
 
     A code that this client does not know (a newer server's) counts as INTERNAL.
     """
@@ -31,11 +31,13 @@ def ridgeline_error(error: grpc.RpcError) -> RidgelineError:
     if code is None:
         return RidgelineError(_TRANSPORT.get(status, ErrorCode.INTERNAL), details)
     offset = trailers.get(OFFSET_KEY, "")
+    retry_after_ms = trailers.get(RETRY_AFTER_KEY, "")
     return RidgelineError(
         ErrorCode(code) if code in set(ErrorCode) else ErrorCode.INTERNAL,
         details,
         field=trailers.get(FIELD_KEY, ""),
         offset=int(offset) if offset.isdecimal() else None,
+        retry_after_s=int(retry_after_ms) / 1000.0 if retry_after_ms.isdecimal() else None,
     )
 
 

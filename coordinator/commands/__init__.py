@@ -21,6 +21,7 @@ _COMMANDS = {
     "health": "Ask a server for its gRPC health.",
     "identify": "Search the gallery for whose prints these are.",
     "inspect": "Show what a transaction, template or image holds.",
+    "rebalance": "Spread the gallery over the nodes that are there now.",
     "status": "Show the state of the cluster.",
     "up": "Start a coordinator and its cluster.",
     "verify": "Compare prints with one subject.",

@@ -288,5 +288,9 @@ def _identify_response(
 def _stream_error(refused: CallRefusedError) -> identification_pb2.StreamError:
     public = refused.public
     return identification_pb2.StreamError(
-        status=public.status.value[0], code=public.code, message=public.message, field=public.field
+        status=public.status.value[0],
+        code=public.code,
+        message=public.message,
+        field=public.field,
+        retry_after_seconds=public.retry_after_s or 0.0,
     )

@@ -1,4 +1,4 @@
-"""OperationsService: the state of the cluster."""
+"""OperationsService: the state of the cluster, and its rebalancing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from workers.matching.parameters import parameters_hash
 
 
 class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
-    """Tells operators what the cluster could search now."""
+    """Tells operators what the cluster could search now, and spreads it anew."""
 
     def __init__(
         self, gate: CallGate, executor: Executor, gallery: Gallery, *, required_coverage: float
@@ -32,6 +32,48 @@ class OperationsServicer(operations_pb2_grpc.OperationsServiceServicer):
         del request
         return await self._gate.answer(
             context, "GetStatus", Role.OPERATE, self._status, routine=True
+        )
+
+    async def Rebalance(  # noqa: N802 - the contract's name
+        self, request: operations_pb2.RebalanceRequest, context: Context
+    ) -> operations_pb2.RebalanceResponse:
+        """Spreads the gallery over the nodes that are there now, or tells what that would do."""
+        return await self._gate.answer(
+            context,
+            "Rebalance",
+            Role.OPERATE,
+            lambda call: self._rebalance(call, dry_run=request.dry_run),
+            routine=request.dry_run,
+        )
+
+    async def _rebalance(self, call: Call, *, dry_run: bool) -> operations_pb2.RebalanceResponse:
+        plan = await self._executor.rebalance(dry_run=dry_run)
+        call.record.outcome = "PLANNED" if dry_run else "REBALANCED"
+        sequence = call.record.sequence = await self._gallery.sequence()
+        subjects: dict[int, int] = {}
+        for partition in sorted({move.partition for move in plan.moves}):
+            subjects[partition], _ = await self._gallery.subject_counts([partition], sequence)
+        status = await self._executor.status()
+        return operations_pb2.RebalanceResponse(
+            placement_generation=status.placement_generation,
+            moves=[
+                operations_pb2.PartitionMove(
+                    partition=move.partition,
+                    from_shard_id=move.source,
+                    to_shard_id=move.target,
+                    to_node=move.node,
+                    subjects=subjects[move.partition],
+                    bytes=move.nbytes,
+                )
+                for move in plan.moves
+            ],
+            loads=[
+                operations_pb2.ShardLoad(
+                    shard_id=load.shard_id, node=load.node, before=load.before, after=load.after
+                )
+                for load in plan.loads
+            ],
+            lost_partitions=plan.lost,
         )
 
     async def _status(self, call: Call) -> operations_pb2.GetStatusResponse:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from protos.ridgeline.v1 import types_pb2 as protos_dot_ridgeline_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/ridgeline/v1/operations.proto\x12\x0cridgeline.v1\x1a\x1fprotos/ridgeline/v1/types.proto\"\x12\n\x10GetStatusRequest\"\x8f\x01\n\x0bShardStatus\x12\x10\n\x08shard_id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x03 \x01(\t\x12\r\n\x05ready\x18\x04 \x01(\x08\x12\x12\n\npartitions\x18\x05 \x01(\r\x12\x12\n\nencounters\x18\x06 \x01(\x04\x12\x18\n\x10gallery_sequence\x18\x07 \x01(\x04\"\x95\x02\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x65xecutor\x18\x02 \x01(\t\x12\x0f\n\x07serving\x18\x03 \x01(\x08\x12(\n\x08\x63overage\x18\x04 \x01(\x0b\x32\x16.ridgeline.v1.Coverage\x12\x18\n\x10gallery_sequence\x18\x05 \x01(\x04\x12\x12\n\nencounters\x18\x06 \x01(\x04\x12)\n\x06shards\x18\x07 \x03(\x0b\x32\x19.ridgeline.v1.ShardStatus\x12\x12\n\nextractors\x18\x08 \x01(\r\x12\x17\n\x0fparameters_hash\x18\t \x01(\t\x12\x1c\n\x14placement_generation\x18\n \x01(\x04\x32\x61\n\x11OperationsService\x12L\n\tGetStatus\x12\x1e.ridgeline.v1.GetStatusRequest\x1a\x1f.ridgeline.v1.GetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/ridgeline/v1/operations.proto\x12\x0cridgeline.v1\x1a\x1fprotos/ridgeline/v1/types.proto\"\x12\n\x10GetStatusRequest\"\x8f\x01\n\x0bShardStatus\x12\x10\n\x08shard_id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x03 \x01(\t\x12\r\n\x05ready\x18\x04 \x01(\x08\x12\x12\n\npartitions\x18\x05 \x01(\r\x12\x12\n\nencounters\x18\x06 \x01(\x04\x12\x18\n\x10gallery_sequence\x18\x07 \x01(\x04\"\x95\x02\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x65xecutor\x18\x02 \x01(\t\x12\x0f\n\x07serving\x18\x03 \x01(\x08\x12(\n\x08\x63overage\x18\x04 \x01(\x0b\x32\x16.ridgeline.v1.Coverage\x12\x18\n\x10gallery_sequence\x18\x05 \x01(\x04\x12\x12\n\nencounters\x18\x06 \x01(\x04\x12)\n\x06shards\x18\x07 \x03(\x0b\x32\x19.ridgeline.v1.ShardStatus\x12\x12\n\nextractors\x18\x08 \x01(\r\x12\x17\n\x0fparameters_hash\x18\t \x01(\t\x12\x1c\n\x14placement_generation\x18\n \x01(\x04\"#\n\x10RebalanceRequest\x12\x0f\n\x07\x64ry_run\x18\x01 \x01(\x08\"\x80\x01\n\rPartitionMove\x12\x11\n\tpartition\x18\x01 \x01(\r\x12\x15\n\rfrom_shard_id\x18\x02 \x01(\t\x12\x13\n\x0bto_shard_id\x18\x03 \x01(\t\x12\x0f\n\x07to_node\x18\x04 \x01(\t\x12\x10\n\x08subjects\x18\x05 \x01(\x04\x12\r\n\x05\x62ytes\x18\x06 \x01(\x04\"J\n\tShardLoad\x12\x10\n\x08shard_id\x18\x01 \x01(\t\x12\x0c\n\x04node\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\r\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\r\"\x9e\x01\n\x11RebalanceResponse\x12\x1c\n\x14placement_generation\x18\x01 \x01(\x04\x12*\n\x05moves\x18\x02 \x03(\x0b\x32\x1b.ridgeline.v1.PartitionMove\x12&\n\x05loads\x18\x03 \x03(\x0b\x32\x17.ridgeline.v1.ShardLoad\x12\x17\n\x0flost_partitions\x18\x04 \x03(\r2\xaf\x01\n\x11OperationsService\x12L\n\tGetStatus\x12\x1e.ridgeline.v1.GetStatusRequest\x1a\x1f.ridgeline.v1.GetStatusResponse\x12L\n\tRebalance\x12\x1e.ridgeline.v1.RebalanceRequest\x1a\x1f.ridgeline.v1.RebalanceResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHARDSTATUS']._serialized_end=251
   _globals['_GETSTATUSRESPONSE']._serialized_start=254
   _globals['_GETSTATUSRESPONSE']._serialized_end=531
-  _globals['_OPERATIONSSERVICE']._serialized_start=533
-  _globals['_OPERATIONSSERVICE']._serialized_end=630
+  _globals['_REBALANCEREQUEST']._serialized_start=533
+  _globals['_REBALANCEREQUEST']._serialized_end=568
+  _globals['_PARTITIONMOVE']._serialized_start=571
+  _globals['_PARTITIONMOVE']._serialized_end=699
+  _globals['_SHARDLOAD']._serialized_start=701
+  _globals['_SHARDLOAD']._serialized_end=775
+  _globals['_REBALANCERESPONSE']._serialized_start=778
+  _globals['_REBALANCERESPONSE']._serialized_end=936
+  _globals['_OPERATIONSSERVICE']._serialized_start=939
+  _globals['_OPERATIONSSERVICE']._serialized_end=1114
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,11 @@ class OperationsServiceStub:
                 request_serializer=protos_dot_ridgeline_dot_v1_dot_operations__pb2.GetStatusRequest.SerializeToString,
                 response_deserializer=protos_dot_ridgeline_dot_v1_dot_operations__pb2.GetStatusResponse.FromString,
                 _registered_method=True)
+        self.Rebalance = channel.unary_unary(
+                '/ridgeline.v1.OperationsService/Rebalance',
+                request_serializer=protos_dot_ridgeline_dot_v1_dot_operations__pb2.RebalanceRequest.SerializeToString,
+                response_deserializer=protos_dot_ridgeline_dot_v1_dot_operations__pb2.RebalanceResponse.FromString,
+                _registered_method=True)
 
 
 class OperationsServiceServicer:
@@ -52,6 +57,13 @@ class OperationsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Rebalance(self, request, context):
+        """Spreads the gallery over the nodes that are there now; searches go on and stay whole.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OperationsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -59,6 +71,11 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     servicer.GetStatus,
                     request_deserializer=protos_dot_ridgeline_dot_v1_dot_operations__pb2.GetStatusRequest.FromString,
                     response_serializer=protos_dot_ridgeline_dot_v1_dot_operations__pb2.GetStatusResponse.SerializeToString,
+            ),
+            'Rebalance': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rebalance,
+                    request_deserializer=protos_dot_ridgeline_dot_v1_dot_operations__pb2.RebalanceRequest.FromString,
+                    response_serializer=protos_dot_ridgeline_dot_v1_dot_operations__pb2.RebalanceResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -89,6 +106,33 @@ class OperationsService:
             '/ridgeline.v1.OperationsService/GetStatus',
             protos_dot_ridgeline_dot_v1_dot_operations__pb2.GetStatusRequest.SerializeToString,
             protos_dot_ridgeline_dot_v1_dot_operations__pb2.GetStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rebalance(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ridgeline.v1.OperationsService/Rebalance',
+            protos_dot_ridgeline_dot_v1_dot_operations__pb2.RebalanceRequest.SerializeToString,
+            protos_dot_ridgeline_dot_v1_dot_operations__pb2.RebalanceResponse.FromString,
             options,
             channel_credentials,
             insecure,

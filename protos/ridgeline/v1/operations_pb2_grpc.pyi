@@ -34,6 +34,8 @@ class OperationsServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OperationsServiceAsyncStub: ...
     GetStatus: _grpc.UnaryUnaryMultiCallable[_operations_pb2.GetStatusRequest, _operations_pb2.GetStatusResponse]
+    Rebalance: _grpc.UnaryUnaryMultiCallable[_operations_pb2.RebalanceRequest, _operations_pb2.RebalanceResponse]
+    """Spreads the gallery over the nodes that are there now; searches go on and stay whole."""
 
 @_typing.type_check_only
 class OperationsServiceAsyncStub(OperationsServiceStub):
@@ -41,6 +43,8 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetStatus: _aio.UnaryUnaryMultiCallable[_operations_pb2.GetStatusRequest, _operations_pb2.GetStatusResponse]  # type: ignore[assignment]
+    Rebalance: _aio.UnaryUnaryMultiCallable[_operations_pb2.RebalanceRequest, _operations_pb2.RebalanceResponse]  # type: ignore[assignment]
+    """Spreads the gallery over the nodes that are there now; searches go on and stay whole."""
 
 class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
     """For operators of the cluster."""
@@ -51,5 +55,13 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_pb2.GetStatusRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_pb2.GetStatusResponse, _abc.Awaitable[_operations_pb2.GetStatusResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def Rebalance(
+        self,
+        request: _operations_pb2.RebalanceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.RebalanceResponse, _abc.Awaitable[_operations_pb2.RebalanceResponse]]:
+        """Spreads the gallery over the nodes that are there now; searches go on and stay whole."""
 
 def add_OperationsServiceServicer_to_server(servicer: OperationsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -18,7 +18,7 @@ from cluster.executors.inprocess import InProcessExecutor
 from cluster.executors.interface import Executor, GalleryAnswer, GallerySearch
 from cluster.launch import make_executor, set_environment
 from cluster.placement import Slot, place
-from cluster.routing import Router
+from cluster.shard_health import ShardHealth
 from cluster.store import Enrolment, FileKeyProvider, Store
 from tests.populations import encounter
 from workers.errors import ErrorCode, RidgelineError
@@ -160,7 +160,7 @@ def test_a_failing_shard_is_made_up_for_or_named(replicas: int) -> None:
     async def asked(shard_id: str, request: ShardRequest) -> ShardAnswer:
         return ask(shard_id, request)
 
-    answer = asyncio.run(fan_out(search(0, 1), Router(placement, {"a", "b"}), asked, replicas))
+    answer = asyncio.run(fan_out(search(0, 1), placement, ShardHealth(), asked, attempt_s=5.0))
     lost = placement.partitions_of("a") if replicas == 1 else ()
     assert answer.unsearched == lost
     assert len(answer.partitions) + len(lost) == PARTITIONS
@@ -175,7 +175,7 @@ def test_a_sequence_that_is_gone_is_said_so() -> None:
         return ask(shard_id, request)
 
     with pytest.raises(RidgelineError) as caught:
-        asyncio.run(fan_out(search(0, 1), Router(placement, {"a", "b"}), asked, replicas=1))
+        asyncio.run(fan_out(search(0, 1), placement, ShardHealth(), asked, attempt_s=5.0))
     assert caught.value.code is ErrorCode.SEQUENCE_UNAVAILABLE
 
 
@@ -188,7 +188,7 @@ def test_a_silent_shard_runs_into_the_deadline() -> None:
 
     with pytest.raises(RidgelineError) as caught:
         asyncio.run(
-            fan_out(search(0, 1, timeout_s=0.2), Router(placement, {"a"}), silent, replicas=1)
+            fan_out(search(0, 1, timeout_s=0.2), placement, ShardHealth(), silent, attempt_s=5.0)
         )
     assert caught.value.code is ErrorCode.DEADLINE_EXCEEDED
 

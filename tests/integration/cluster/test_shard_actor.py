@@ -65,7 +65,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     actor = remote(**ACTOR_OPTIONS)(ShardActor).remote(
         "actor", PARTITIONS, StoreSourceFactory(store.database.url, keys), "numpy"
     )
-    ray.get(actor.load.remote(), timeout=120.0)
+    ray.get(actor.assign.remote(PARTITIONS), timeout=120.0)
     yield Running(actor, here, store.sequence())
     ray.kill(actor)
     ray.shutdown()

@@ -155,6 +155,22 @@ def test_verify(ridgeline: Ridgeline, gallery: Path, tmp_path: Path) -> None:
     assert err.startswith("ridgeline: SUBJECT_NOT_FOUND: ")
 
 
+def test_rebalance_of_one_process_moves_nothing(
+    ridgeline: Ridgeline, gallery: Path, server: Running
+) -> None:
+    code, out, _ = ridgeline("rebalance", "--dry-run", "--json")
+    planned = json.loads(out)
+    assert code == 0
+    assert (planned["moves"], planned["placement_generation"]) == ([], 1)
+    assert {load["before"] for load in planned["loads"]} == {2}
+    assert not server.audit("Rebalance")
+    code, out, _ = ridgeline("rebalance")
+    assert code == 0
+    assert "0 partitions moved" in out
+    (record,) = server.audit("Rebalance")
+    assert record["outcome"] == "REBALANCED"
+
+
 def test_status(ridgeline: Ridgeline, gallery: Path) -> None:
     code, out, _ = ridgeline("status", "--json")
     status = json.loads(out)

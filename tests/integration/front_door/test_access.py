@@ -47,6 +47,7 @@ CALLS: dict[str, Callable[[RidgelineClient], object]] = {
     "RemoveEncounter": lambda c: c.remove_encounter("E1", reason="test"),
     "RemoveSubject": lambda c: c.remove_subject("S1", reason="test"),
     "GetStatus": lambda c: c.status(),
+    "Rebalance": lambda c: c.rebalance(),
 }
 FOR_SEARCHERS = {"Identify", "IdentifyStream", "Verify", "Explain", "GetSubject"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import pickle
 
 import grpc
 import pytest
@@ -30,6 +31,13 @@ def test_a_typed_error_keeps_code_field_and_offset(code: ErrorCode) -> None:
         "ridgeline-field": "prints[2].data",
         "ridgeline-offset": "17",
     }
+
+
+def test_an_overload_says_when_to_come_again() -> None:
+    error = RidgelineError(ErrorCode.OVERLOADED, "", retry_after_s=0.2501)
+    assert dict(public_error(error).trailers())["ridgeline-retry-after-ms"] == "251"
+    travelled = pickle.loads(pickle.dumps(error))
+    assert travelled.retry_after_s == error.retry_after_s
 
 
 @pytest.mark.parametrize(
