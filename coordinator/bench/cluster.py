@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from coordinator.bench.checked import CheckedSearches, WrongAnswerError
 from coordinator.bench.filler import MADE, SEED
 from coordinator.bench.gallery import prepared_probes
 from coordinator.bench.load import closed_loop, open_loop
-from coordinator.bench.machines import LocalNodes
+from coordinator.bench.machines import GivenNodes, LocalNodes, Nodes
 from coordinator.bench.summary import efficiency, served_summary
 from coordinator.progress import Track
 from workers.errors import ErrorCode, RidgelineError
@@ -33,6 +32,9 @@ OPEN_SHARE = 0.5
 POLL_S = 0.05
 """Between looks at whether a cluster has recovered."""
 
+SETTLE_S = 1.0
+"""Of load before something happens to the cluster."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterLoad:
@@ -44,7 +46,9 @@ class ClusterLoad:
         replicas: shards that hold each partition, where there are as many.
         callers: concurrent searches of the closed loop.
         seconds: of each loop.
-        recover: whether the newest node is killed under load at the end.
+        recover: whether the newest node is killed under load at the end, where it is ours, and one
+            joins again.
+        ray_address: of a running cluster; without one nodes are started on this machine.
         timeout_s: of a search, and of a recovery.
     """
 
@@ -54,6 +58,7 @@ class ClusterLoad:
     callers: int = 8
     seconds: float = 30.0
     recover: bool = True
+    ray_address: str = ""
     timeout_s: float = 60.0
 
 
@@ -73,19 +78,21 @@ def bench_cluster(
     searches = CheckedSearches(store, probes, timeout_s=load.timeout_s)
     runs: list[dict[str, Any]] = []
     for count in track(load.nodes, description="Clusters", total=len(load.nodes)):
-        nodes = LocalNodes(max(load.nodes), cpus=load.shards_a_node + 1)
+        nodes: Nodes
+        if load.ray_address:
+            nodes = GivenNodes(load.ray_address)
+        else:
+            nodes = LocalNodes(max(load.nodes), cpus=load.shards_a_node + 1)
         try:
-            for _ in range(count):
-                nodes.add()
-            bench = _Bench(store, keys, load, nodes, searches)
+            nodes.start(count)
+            bench = _Bench(store, keys, load, nodes, count, searches)
             runs.append(asyncio.run(bench.run(runs[0] if runs else None)))
-            pinned = nodes.cores_a_node
         except WrongAnswerError as wrong:
             raise RidgelineError(ErrorCode.INTERNAL, str(wrong)) from wrong
         finally:
             nodes.stop()
     return {
-        "where": _where(max(load.nodes), pinned),
+        "where": nodes.where,
         "subjects": counts.subjects,
         "partitions": store.partitions,
         "store": "SQLite" if store.database.is_sqlite else "PostgreSQL",
@@ -113,22 +120,25 @@ class _Bench:
         store: Store,
         keys: KeyProvider,
         load: ClusterLoad,
-        nodes: LocalNodes,
+        nodes: Nodes,
+        count: int,
         searches: CheckedSearches,
     ) -> None:
         self._load = load
         self._nodes = nodes
+        self._count = count
         self._searches = searches
-        self._partitions = store.partitions
         config = ClusterConfig(
             executor="ray",
             ray_address=nodes.address,
-            shards=load.shards_a_node * nodes.count,
+            shards=load.shards_a_node * count,
             replicas=load.replicas,
+            nodes_max=count,
+            rebalance="manual",
+            searches_max=4 * load.callers,
             load_timeout_s=1800.0,
         )
         self._executor = make_executor(config, store, keys)
-        self._replicas = min(load.replicas, config.shards)
 
     async def run(self, smallest: dict[str, Any] | None) -> dict[str, Any]:
         """Everything about this cluster, compared with the smallest one."""
@@ -145,49 +155,74 @@ class _Bench:
                     search, callers=self._load.callers, go_on=lambda passed: passed < seconds
                 )
             )
-            base = smallest or {"nodes": self._nodes.count, "closed": closed}
+            base = smallest or {"nodes": self._count, "closed": closed}
             rate = OPEN_SHARE * base["closed"]["per_s"]
             opened = await open_loop(search, rate_per_s=rate, seconds=seconds, seed=SEED)
             result = {
-                "nodes": self._nodes.count,
-                "shards": self._load.shards_a_node * self._nodes.count,
+                "nodes": self._count,
+                "shards": self._load.shards_a_node * self._count,
                 "start_s": started,
                 "first_search_s": first,
                 "closed": closed,
                 "open": {"rate_per_s": rate, **served_summary(opened)},
                 "efficiency": efficiency(
-                    closed["per_s"], self._nodes.count, base["closed"]["per_s"], base["nodes"]
+                    closed["per_s"], self._count, base["closed"]["per_s"], base["nodes"]
                 ),
             }
-            if self._load.recover and self._nodes.count > 1:
-                result["recovery"] = await self._recovery(search)
+            if self._load.recover and self._count > 1 and self._nodes.killable:
+                result["recovery"] = await self._under_load(search, self._recovery)
+                result["rebalance"] = await self._under_load(search, self._rebalance)
             return result
         finally:
             await self._executor.stop()
 
-    async def _recovery(self, search: Callable[[int], Awaitable[None]]) -> dict[str, Any]:
-        """A node is killed under the closed loop; times count from the kill."""
+    async def _under_load(
+        self,
+        search: Callable[[int], Awaitable[None]],
+        event: Callable[[Callable[[int], Awaitable[None]]], Awaitable[dict[str, Any]]],
+    ) -> dict[str, Any]:
+        """Something happens to the cluster while the closed loop goes on."""
         going = True
         loop = asyncio.create_task(
             closed_loop(search, callers=self._load.callers, go_on=lambda _: going)
         )
         try:
-            await asyncio.sleep(1.0)
-            killed = time.perf_counter()
-            await asyncio.to_thread(self._nodes.kill_newest)
-            whole = await self._until(partial(_succeeds, search), killed)
-            replicated = await self._until(
-                partial(_replicated, self._executor, self._partitions, self._replicas), killed
-            )
+            await asyncio.sleep(SETTLE_S)
+            found = await event(search)
         finally:
             going = False
             served = await loop
         return {
-            "nodes_left": self._nodes.count,
-            "whole_again_s": whole,
-            "replicated_again_s": replicated,
+            **found,
             "slowest_answer_s": max(served.latency_s, default=None),
             "load": served_summary(served),
+        }
+
+    async def _recovery(self, search: Callable[[int], Awaitable[None]]) -> dict[str, Any]:
+        """A node is killed; times count from the kill."""
+        before = (await self._executor.status()).placement_generation
+        killed = time.perf_counter()
+        await asyncio.to_thread(self._nodes.kill_newest)
+        whole = await self._until(partial(_succeeds, search), killed)
+        replicated = await self._until(
+            partial(_replicated, self._executor, before, self._load.replicas), killed
+        )
+        return {
+            "nodes_left": self._count - 1,
+            "whole_again_s": whole,
+            "replicated_again_s": replicated,
+        }
+
+    async def _rebalance(self, _search: Callable[[int], Awaitable[None]]) -> dict[str, Any]:
+        """A node joins and gets its share; time counts from when it is there."""
+        await asyncio.to_thread(self._nodes.add)
+        joined = time.perf_counter()
+        plan = await self._executor.rebalance(dry_run=False)
+        return {
+            "nodes_after": self._count,
+            "seconds": time.perf_counter() - joined,
+            "partitions_moved": len(plan.moves),
+            "partition_replicas": sum(load.after for load in plan.loads),
         }
 
     async def _until(self, reached: Callable[[], Awaitable[bool]], since: float) -> float:
@@ -209,13 +244,11 @@ async def _succeeds(search: Callable[[int], Awaitable[None]]) -> bool:
     return True
 
 
-async def _replicated(executor: Executor, partitions: int, replicas: int) -> bool:
-    """Whether every partition has all its shards again."""
+async def _replicated(executor: Executor, before: int, replicas: int) -> bool:
+    """Whether a later map is in force and every partition has all its shards in it."""
     status = await executor.status()
-    held = [p for shard in status.shards if shard.ready for p in shard.partitions]
-    return all(held.count(p) >= replicas for p in range(partitions))
-
-
-def _where(most: int, cores_a_node: int) -> str:
-    share = f"{cores_a_node} to each" if cores_a_node else "fewer than nodes"
-    return f"up to {most} Ray nodes on one machine of {os.cpu_count()} cores, {share}"
+    ready = [shard for shard in status.shards if shard.ready]
+    held = [p for shard in ready for p in shard.partitions]
+    return status.placement_generation > before and all(
+        held.count(p) >= min(replicas, len(ready)) for p in range(status.partitions_total)
+    )

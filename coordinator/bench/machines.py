@@ -1,19 +1,103 @@
-"""Ray nodes to measure on: several started on this machine, each on cores of its own."""
+"""Ray nodes to measure on: some of a cluster that is there, or several started on this machine."""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import ray
 from ray.cluster_utils import Cluster
 
-from cluster.launch import set_environment
+from cluster import launch
+from cluster.config import ClusterConfig
+from cluster.layout import first_nodes
+from workers.errors import ErrorCode, RidgelineError
 
 OBJECT_STORE_BYTES = 128 * 1024 * 1024
 """Of each node; only probes and answers travel."""
+
+
+class Nodes(Protocol):
+    """So many nodes of a Ray cluster.
+
+    Attributes:
+        address: for `cluster.config.ClusterConfig.ray_address`.
+        killable: whether nodes are ours to start and to kill.
+    """
+
+    killable: bool
+
+    @property
+    def address(self) -> str: ...  # noqa: D102
+
+    @property
+    def where(self) -> str:
+        """What and where they are, for the result."""
+        ...
+
+    def start(self, count: int) -> None:
+        """So many, from none."""
+        ...
+
+    def add(self) -> None:
+        """One more."""
+        ...
+
+    def kill_newest(self) -> None:
+        """One less, at once."""
+        ...
+
+    def stop(self) -> None:
+        """None again; this process is no longer connected."""
+        ...
+
+
+class GivenNodes:
+    """The first nodes of a cluster that somebody else runs.
+
+    Args:
+        address: as `ray.init` takes it.
+    """
+
+    killable = False
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self._where = ""
+
+    @property
+    def where(self) -> str:
+        """See `Nodes.where`."""
+        return self._where
+
+    def start(self, count: int) -> None:
+        """Connects.
+
+        Raises:
+            RidgelineError: INVALID_FIELD where the cluster has fewer nodes that run work.
+        """
+        launch.connect(ClusterConfig(executor="ray", ray_address=self.address), cpus=0)
+        there = first_nodes(launch.nodes(), count)
+        if len(there) < count:
+            raise RidgelineError(
+                ErrorCode.INVALID_FIELD,
+                f"the cluster has {len(there)} nodes that run work",
+                field="nodes",
+            )
+        machines = {node["NodeManagerAddress"] for node in ray.nodes()}  # type: ignore[no-untyped-call]
+        self._where = f"nodes of a Ray cluster; machines: {len(machines)}"
+
+    def add(self) -> None:
+        """Not ours to do."""
+        raise NotImplementedError
+
+    kill_newest = add
+
+    def stop(self) -> None:
+        """See `Nodes.stop`."""
+        ray.shutdown()
 
 
 class LocalNodes:
@@ -27,10 +111,12 @@ class LocalNodes:
         cpus: workers that a node may be given.
     """
 
+    killable = True
+
     def __init__(self, most: int, *, cpus: int) -> None:
-        cores = sorted(os.sched_getaffinity(0))
-        self.cores_a_node = len(cores) // most
-        self._cores = cores
+        self._cores = sorted(os.sched_getaffinity(0))
+        self._cores_a_node = len(self._cores) // most
+        self._most = most
         self._cpus = cpus
         self._cluster = Cluster()
         self._nodes: list[Any] = []
@@ -41,20 +127,27 @@ class LocalNodes:
         return str(self._cluster.address)
 
     @property
-    def count(self) -> int:
-        """Nodes that run."""
-        return len(self._nodes)
+    def where(self) -> str:
+        """See `Nodes.where`."""
+        share = f"{self._cores_a_node} to each" if self._cores_a_node else "fewer than nodes"
+        cores = len(self._cores)
+        return f"up to {self._most} Ray nodes on one machine of {cores} cores, {share}"
+
+    def start(self, count: int) -> None:
+        """See `Nodes.start`."""
+        for _ in range(count):
+            self.add()
 
     def add(self) -> None:
         """Starts a node; the first one is Ray's head."""
-        set_environment()
+        launch.set_environment()
         node = self._cluster.add_node(
             num_cpus=self._cpus, num_gpus=0, object_store_memory=OBJECT_STORE_BYTES
         )
-        if self.cores_a_node:
-            first = len(self._nodes) * self.cores_a_node
+        if self._cores_a_node:
+            first = len(self._nodes) * self._cores_a_node
             (raylet,) = node.all_processes["raylet"]
-            _keep_to(self._cores[first : first + self.cores_a_node], raylet.process.pid)
+            _keep_to(self._cores[first : first + self._cores_a_node], raylet.process.pid)
         self._nodes.append(node)
 
     def kill_newest(self) -> None:

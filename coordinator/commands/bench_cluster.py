@@ -82,7 +82,14 @@ def _counts(context: click.Context, parameter: click.Parameter, value: str) -> t
     "--recover/--no-recover",
     default=True,
     show_default=True,
-    help="Kill a node at the end of each.",
+    help="Kill a node at the end of each, and add one.",
+)
+@click.option(
+    "--ray-address",
+    default="",
+    envvar="RAY_ADDRESS",
+    show_envvar=True,
+    help="A running Ray cluster, such as auto or HOST:6379; its first nodes are used.",
 )
 @click.option("--store-url", help="SQLAlchemy URL of an empty store; by default a file, removed.")
 @click.option(
@@ -100,10 +107,11 @@ def cluster(
 ) -> None:
     """Time searches of one gallery on clusters of several sizes.
 
-    Starts that many Ray nodes on this machine, each kept to its share of the cores, and for each
-    size measures loading, a closed loop (throughput), an open loop at half of what the smallest
-    cluster did (latency), and recovery when a node is killed. Every answer must be whole and
-    the same on every cluster.
+    Takes nodes of a running Ray cluster, or starts them on this machine, each kept to its share of
+    the cores. For each size it measures loading, a closed loop (throughput), an open loop at half
+    of what the smallest cluster did (latency) and, where nodes are its own, recovery when one is
+    killed and the rebalancing when one joins. Every answer must be whole and the same on every
+    cluster. On several machines the store has to be PostgreSQL, and its key file on each.
     """
     from cluster.store import FileKeyProvider, Store
     from coordinator.bench.cluster import ClusterLoad, bench_cluster
@@ -185,6 +193,14 @@ def _show(console: Console, result: dict[str, Any]) -> None:
                 f"{recovery['whole_again_s']:.1f} s, all replicas after "
                 f"{recovery['replicated_again_s']:.1f} s; {recovery['load']['answered']} searches "
                 f"answered meanwhile, {failed} failed",
+                soft_wrap=True,
+            )
+        if moved := run.get("rebalance"):
+            failed = sum(moved["load"]["failed"].values())
+            console.print(
+                f"a node joined to make {moved['nodes_after']}: {moved['partitions_moved']} of "
+                f"{moved['partition_replicas']} partitions moved in {moved['seconds']:.1f} s; "
+                f"{moved['load']['answered']} searches answered meanwhile, {failed} failed",
                 soft_wrap=True,
             )
     checked = result["checked"]

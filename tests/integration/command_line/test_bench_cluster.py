@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+import ray
+from ray.cluster_utils import Cluster
 
+from cluster.launch import set_environment
 from coordinator.commands import cli, run
 
 
@@ -36,11 +39,41 @@ def test_two_sizes_and_a_killed_node(tmp_path: Path, capfd: pytest.CaptureFixtur
     assert 0 < recovery["whole_again_s"] <= recovery["replicated_again_s"]
     # Another replica answered whatever the dead node was asked.
     assert recovery["load"]["failed"] == {}
+    rebalance = two["rebalance"]
+    assert rebalance["nodes_after"] == 2
+    assert rebalance["seconds"] > 0
+    # Both nodes hold every partition, so the one that joins loads all of them.
+    assert (rebalance["partitions_moved"], rebalance["partition_replicas"]) == (64, 128)
+    assert rebalance["load"]["failed"] == {}
     checked = result["checked"]
     answered = sum(s[loop]["answered"] for s in (one, two) for loop in ("closed", "open"))
     assert checked["answers"] >= answered
     assert checked["mates_first"] == checked["answers"]
     assert plot.stat().st_size > 1000
+
+
+@pytest.mark.cluster
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Ray leaves its log files to the collector
+def test_nodes_of_a_cluster_that_is_there(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    set_environment()
+    machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    machines.add_node(num_cpus=2)
+    arguments = ["bench", "cluster", "--ray-address", machines.address, "--subjects", "100"]
+    arguments += ["--callers", "2", "--seconds", "1", "--json", "-"]
+    try:
+        assert run(cli, [*arguments, "--nodes", "1,2"]) == 0
+        result = json.loads(capfd.readouterr().out)
+        assert result["where"] == "nodes of a Ray cluster; machines: 1"
+        assert [r["nodes"] for r in result["runs"]] == [1, 2]
+        assert all("recovery" not in r for r in result["runs"])
+        assert all(node.any_processes_alive() for node in machines.worker_nodes)
+        assert run(cli, [*arguments, "--nodes", "3"]) == 2
+        assert "nodes" in capfd.readouterr().err
+    finally:
+        ray.shutdown()
+        machines.shutdown()  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("nodes", ["", "2,1", "0,1", "1,1", "one"])
