@@ -14,6 +14,7 @@ from benchmarks.identification_tables import IDENTIFICATION_TABLES
 from benchmarks.markdown import NONE, percent, set_name, table
 from benchmarks.record import recorded
 from benchmarks.robustness_tables import ROBUSTNESS_TABLES
+from benchmarks.scale_tables import SCALE_TABLES
 
 
 def verification() -> str:
@@ -242,4 +243,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "gpu screen": gpu_screen,
     "gpu sketch": gpu_sketch,
     "gpu capacity": gpu_capacity,
+    **SCALE_TABLES,
 }
