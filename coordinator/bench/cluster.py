@@ -71,7 +71,8 @@ def bench_cluster(
         store: filled by `coordinator.bench.gallery.fill`.
 
     Raises:
-        RidgelineError: INTERNAL for an answer that is wrong or silently partial.
+        RidgelineError: INTERNAL for an answer that is wrong or silently partial;
+            SHARD_UNAVAILABLE where a loop had none, or the cluster did not recover in time.
     """
     counts = store.counts(store.sequence())
     probes = prepared_probes(min(PROBES, counts.subjects))
@@ -155,6 +156,8 @@ class _Bench:
                     search, callers=self._load.callers, go_on=lambda passed: passed < seconds
                 )
             )
+            if not closed["answered"]:
+                raise RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "no search was answered")
             base = smallest or {"nodes": self._count, "closed": closed}
             rate = OPEN_SHARE * base["closed"]["per_s"]
             opened = await open_loop(search, rate_per_s=rate, seconds=seconds, seed=SEED)
