@@ -27,6 +27,10 @@ UTILISATION = 0.5
 """Share of cores and disks that the peak may keep busy, so that queues stay short."""
 
 
+ROWS_LEAST = 10_000
+"""Of a partition in a plan: in smaller ones the least depths take more than their share."""
+
+
 @dataclass(frozen=True, slots=True)
 class Machine:
     """What a plan counts; an assumption. Its cores are taken to be the recorded machine's.
@@ -182,13 +186,14 @@ class Plan:
 
 
 def plan(subjects: int) -> Plan:
-    """Machines and partitions for a gallery; partitions are at least four a shard."""
+    """Machines and partitions for a gallery: four partitions a shard, where they are large enough."""
     peak = IDENT_PEAK_PER_S * subjects / IDENT_SUBJECTS
     extraction = recorded("extraction_speed")["seconds_median"]["rebuilt"] * len(FINGERS)
     made = Plan(Work.of(subjects, 64), peak, {}, math.ceil(peak * extraction / UTILISATION))
     while True:
         made = replace(made, needed=_needed(made.work, peak))
-        enough = 2 ** math.ceil(math.log2(4 * made.shards))
+        most = 2 ** math.floor(math.log2(subjects / ROWS_LEAST))
+        enough = min(2 ** math.ceil(math.log2(4 * made.shards)), most)
         if made.work.partitions >= enough:
             return made
         made = replace(made, work=Work.of(subjects, enough))
