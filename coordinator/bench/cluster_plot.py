@@ -71,7 +71,7 @@ def _latency(axes: Axes, result: dict[str, Any]) -> None:
             axes.plot(*zip(*known, strict=True), color=colour, marker="o", label=name)
     axes.set(
         xticks=[run["nodes"] for run in runs],
-        ylim=(0, None),
+        ylim=(0, 1.05 * axes.get_ylim()[1]),
         xlabel="nodes",
         ylabel=f"seconds, {result['open_rate_per_s']:.2g} arrivals a second",
     )
