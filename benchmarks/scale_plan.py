@@ -186,7 +186,7 @@ class Plan:
 
 
 def plan(subjects: int) -> Plan:
-    """Machines and partitions for a gallery: four partitions a shard, where they are large enough."""
+    """Machines and partitions for a gallery: four a shard, where that leaves them large enough."""
     peak = IDENT_PEAK_PER_S * subjects / IDENT_SUBJECTS
     extraction = recorded("extraction_speed")["seconds_median"]["rebuilt"] * len(FINGERS)
     made = Plan(Work.of(subjects, 64), peak, {}, math.ceil(peak * extraction / UTILISATION))
