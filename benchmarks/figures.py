@@ -15,6 +15,7 @@ from benchmarks.identification_tables import IDENTIFICATION_TABLES
 from benchmarks.markdown import NONE, percent, set_name, table
 from benchmarks.record import recorded
 from benchmarks.robustness_tables import ROBUSTNESS_TABLES
+from benchmarks.scale_tables import SCALE_TABLES
 
 
 def verification() -> str:
@@ -244,4 +245,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "gpu sketch": gpu_sketch,
     "gpu capacity": gpu_capacity,
     **FAILOVER_TABLES,
+    **SCALE_TABLES,
 }

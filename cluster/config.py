@@ -30,6 +30,7 @@ class ClusterConfig:
             0.6 of what is left of the call's deadline.
         rebalance: ``"auto"`` gives a node that joins its share at once, ``"manual"`` when
             ``ridgeline rebalance`` asks for it. What a lost node held is always made up for.
+        nodes_max: that shards are started on; 0 takes all. With ``"manual"`` the others stay out.
         load_timeout_s: for all shards to load their partitions at the start, seconds.
         object_store_bytes: of a Ray cluster that we start; only probes and answers travel.
     """
@@ -45,6 +46,7 @@ class ClusterConfig:
     searches_max: int = BATCH_MAX
     attempt_timeout_s: float = 10.0
     rebalance: Literal["auto", "manual"] = "auto"
+    nodes_max: int = 0
     load_timeout_s: float = 600.0
     object_store_bytes: int = 128 * 1024 * 1024
 

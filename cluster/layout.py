@@ -107,6 +107,11 @@ class Layout:
         return ShardSpec(Slot(name, node.node_id, weight), backend, gpus)
 
 
+def first_nodes(nodes: Sequence[Node], most: int) -> list[Node]:
+    """The first nodes that can run work, at most so many; all, whatever they can, where it is 0."""
+    return [node for node in nodes if node.cpus or node.gpus][:most] if most else list(nodes)
+
+
 def spread(count: int, over: Collection[Node]) -> list[Node]:
     """A node for each of `count` workers, in proportion to their CPUs, emptiest first."""
     # A head that is to run no work has none; where nobody has, somebody must.

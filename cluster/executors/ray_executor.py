@@ -29,7 +29,7 @@ from cluster.executors.rebalancer import Rebalancer
 from cluster.executors.results import prepared_or_error
 from cluster.executors.shard_link import ShardLink
 from cluster.executors.shard_map import ShardMap
-from cluster.layout import Layout, Node
+from cluster.layout import Layout, Node, first_nodes
 from cluster.placement import place
 from cluster.rebalance import RebalancePlan
 from cluster.shard_health import ShardHealth
@@ -66,7 +66,7 @@ class RayExecutor:
         # Ray sets signal handlers, so it has to start in the main thread, which this is.
         cpus = max(config.shards, 2) + max(config.extractors, 1)
         self._owns_cluster = launch.connect(config, cpus=cpus)
-        layout = Layout(config, launch.nodes())
+        layout = Layout(config, first_nodes(launch.nodes(), config.nodes_max))
         links = {
             spec.slot.shard_id: ShardLink(spec, self._starter.shard(spec), self._health)
             for spec in layout.shards

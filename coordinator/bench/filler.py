@@ -1,12 +1,13 @@
 """Large galleries for speed alone: generated fingers recombined into as many persons as wanted.
 
-They bypass the store and share the fingers' memory, so a million persons fit where their
-descriptors would not. Sketches are a row each, as in a real gallery.
+As a packed gallery they bypass the store and share the fingers' memory, so a million persons fit
+where their descriptors would not; sketches are a row each, as in a real gallery. As encounters they
+go through a store like anybody's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -44,10 +45,7 @@ class Filler:
 
     def gallery(self, subjects: int) -> NumpyGallery:
         """That many persons of ten fingers; the first ones are the generated persons themselves."""
-        rng = np.random.default_rng(SEED)
-        owners = rng.integers(0, len(self.people), (subjects, len(FINGERS)))
-        whole = min(subjects, len(self.people))
-        owners[:whole] = np.arange(whole)[:, None]
+        owners = self._owners(subjects)
         return NumpyGallery(
             {
                 position: replace(
@@ -60,6 +58,29 @@ class Filler:
             {level: self._rows(level, owners) for level in Level},
             np.full(subjects, (1 << len(FINGERS)) - 1, np.uint16),
         )
+
+    def encounters(self, subjects: int) -> Iterator[EncounterTemplate]:
+        """The same persons, one by one, for a store."""
+        by_position = [
+            {int(finger.position): finger for finger in person.fingers} for person in self.people
+        ]
+        for owners in self._owners(subjects).tolist():
+            fingers = (
+                by_position[owner].get(int(position))
+                for position, owner in zip(FINGERS, owners, strict=True)
+            )
+            yield EncounterTemplate(
+                tuple(finger for finger in fingers if finger is not None),
+                self.people[0].parameters_hash,
+            )
+
+    def _owners(self, subjects: int) -> NDArray[np.int64]:
+        """Whose each finger is, (subjects, fingers)."""
+        rng = np.random.default_rng(SEED)
+        owners = rng.integers(0, len(self.people), (subjects, len(FINGERS)))
+        whole = min(subjects, len(self.people))
+        owners[:whole] = np.arange(whole)[:, None]
+        return owners
 
     def _rows(self, level: Level, owners: NDArray[np.int64]) -> NDArray[np.int8]:
         """Each finger's part of a row is its owner's."""

@@ -13,12 +13,13 @@ from coordinator.commands.failures import run
 __all__ = ["cli", "run"]
 
 _COMMANDS = {
-    "bench": "Measure the speed of this machine.",
+    "bench": "Measure the speed of this machine, or of a cluster.",
     "certificates": "Make throw-away certificates and configuration for a first try.",
     "demo": "Show the whole system at work on generated prints.",
     "enroll": "Add transactions, templates or folders of images to the gallery.",
     "evaluate": "Measure the matcher on a folder of prints or on a gallery.",
     "gallery": "Check, export and import the gallery's store.",
+    "health": "Ask a server for its gRPC health.",
     "identify": "Search the gallery for whose prints these are.",
     "inspect": "Show what a transaction, template or image holds.",
     "rebalance": "Spread the gallery over the nodes that are there now.",

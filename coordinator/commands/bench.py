@@ -1,4 +1,4 @@
-"""``ridgeline bench matcher``."""
+"""``ridgeline bench matcher`` and ``ridgeline bench cluster``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from coordinator.commands.bench_cluster import cluster
 from coordinator.commands.output import bars, out, print_json
 from coordinator.commands.tables import table
 from coordinator.messages import to_json
@@ -15,7 +16,10 @@ from coordinator.paths import write_whole
 
 @click.group("bench")
 def command() -> None:
-    """Measure the speed of this machine."""
+    """Measure the speed of this machine, or of a cluster."""
+
+
+command.add_command(cluster)
 
 
 @command.command("matcher")

@@ -9,11 +9,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from coordinator.certificates import make_development_certificates
 from coordinator.commands import cli, run
 from tests.integration.front_door.support import Running, running
 from workers.biometrics.model import Capture, FingerPosition
@@ -178,6 +182,39 @@ def test_status(ridgeline: Ridgeline, gallery: Path) -> None:
     assert code == 0
     assert out.startswith("serving; ridgeline ")
     assert "shard-0" in out
+
+
+def test_health(ridgeline: Ridgeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ridgeline("health") == (0, "serving\n", "")
+    assert ridgeline("health", "--alive") == (0, "serving\n", "")
+    monkeypatch.setenv("RIDGELINE_ADDRESS", "localhost:1")
+    for arguments in ([], ["--alive"]):
+        code, out, err = ridgeline("health", *arguments, "--timeout", "3")
+        assert (code, out) == (3, "")
+        assert "UNREACHABLE" in err or "DEADLINE_EXCEEDED" in err
+
+
+def test_health_of_a_server_that_does_not_serve(ridgeline: Ridgeline, tmp_path: Path) -> None:
+    files = make_development_certificates(tmp_path)
+    server = grpc.server(ThreadPoolExecutor(1))
+    servicer = health.HealthServicer()
+    servicer.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    pair = (files.server.key.read_bytes(), files.server.certificate.read_bytes())
+    authority = files.authority.read_bytes()
+    port = server.add_secure_port(
+        "localhost:0",
+        grpc.ssl_server_credentials([pair], root_certificates=authority, require_client_auth=True),
+    )
+    server.start()
+    try:
+        own = files.clients["operator"]
+        options = ["--address", f"localhost:{port}", "--ca-file", files.authority]
+        options += ["--certificate-file", own.certificate, "--key-file", own.key]
+        assert ridgeline("health", *options) == (3, "not serving\n", "")
+        assert ridgeline("health", "--alive", *options) == (0, "not serving\n", "")
+    finally:
+        server.stop(None)
 
 
 @pytest.mark.parametrize(

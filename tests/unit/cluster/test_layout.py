@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cluster.config import ClusterConfig
-from cluster.layout import Layout, Node, spread
+from cluster.layout import Layout, Node, first_nodes, spread
 from workers.errors import ErrorCode, RidgelineError
 
 SMALL, LARGE = Node("small", 2), Node("large", 8)
@@ -51,3 +51,9 @@ def test_a_node_that_joins_has_as_many_shards_for_each_cpu(shards: int, joining:
 def test_workers_are_spread_by_cpus() -> None:
     homes = [node.node_id for node in spread(10, [SMALL, LARGE, Node("head", 0)])]
     assert (homes.count("small"), homes.count("large")) == (2, 8)
+
+
+def test_the_first_nodes_are_those_that_run_work() -> None:
+    nodes = [Node("a", 0), Node("b", 2), Node("c", 0, 1), Node("d", 4)]
+    assert [node.node_id for node in first_nodes(nodes, 2)] == ["b", "c"]
+    assert first_nodes(nodes, 0) == nodes

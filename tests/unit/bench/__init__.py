@@ -1,0 +1,1 @@
+"""Benchmarks of the command line, apart from what they measure."""
