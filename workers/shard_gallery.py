@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.matching.backend import Backend, PackedGallery
+from workers.matching.columns import Columns
 from workers.matching.layered import LayeredGallery
 from workers.matching.shortlist import Rows, View
 from workers.matching.template import EncounterTemplate
@@ -82,7 +83,7 @@ class Layer:
         order = np.argsort(partitions, kind="stable")
         present, starts = np.unique(partitions[order], return_index=True)
         return Layer(
-            backend.pack([c.template for c in changes if c.template is not None]),
+            backend.pack(Columns.of([c.template for c in changes if c.template is not None])),
             [c.encounter_id for c in changes],
             np.array([c.sequence for c in changes], np.int64),
             np.full(len(changes), NEVER, np.int64),

@@ -21,19 +21,20 @@ from numpy.typing import NDArray
 
 from tests.kernels.emulated import emulated_backend
 from tests.kernels.prints import drawn_again, drawn_encounter
-from tests.unit.matching.samples import encounter, sample
+from tests.unit.matching.samples import encounter, gallery_row, sample
 from workers.biometrics.model import Impression
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.assign import assign
 from workers.matching.backend import Backend, PackedGallery
 from workers.matching.backends import load_backend, numpy_backend
+from workers.matching.columns import Columns
 from workers.matching.descriptor import describe_encounter
 from workers.matching.layered import LayeredBackend, LayeredGallery
 from workers.matching.parameters import PARAMETERS, descriptor_hash
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.screen import NOT_COMPARED
 from workers.matching.search import search_partitions
-from workers.matching.sketch import Level, gallery_row
+from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate
 
 EMULATED = "cupy (emulated)"
@@ -45,6 +46,11 @@ def no_checkpoint() -> None:
     """Work goes on."""
 
 
+def pack(backend: Backend, people: Sequence[EncounterTemplate]) -> PackedGallery:
+    """Templates packed."""
+    return backend.pack(Columns.of(people))
+
+
 def screen_all(backend: Backend, probe: Probe, gallery: PackedGallery) -> NDArray[np.int32]:
     """Screen scores of every row."""
     return backend.screen(probe, gallery, np.arange(gallery.rows), no_checkpoint)
@@ -53,9 +59,10 @@ def screen_all(backend: Backend, probe: Probe, gallery: PackedGallery) -> NDArra
 class InLayers(LayeredBackend):
     """Packs into layers of different sizes, one of them empty."""
 
-    def pack(self, templates: Sequence[EncounterTemplate]) -> PackedGallery:
-        ends = [0, len(templates) // 5, len(templates) // 5, len(templates) // 2, len(templates)]
-        parts = [templates[first:end] for first, end in pairwise(ends)]
+    def pack(self, columns: Columns) -> PackedGallery:
+        n = columns.rows
+        ends = [0, n // 5, n // 5, n // 2, n]
+        parts = [columns.take(np.arange(first, end)) for first, end in pairwise(ends)]
         return LayeredGallery(tuple(load_backend("numpy").pack(part) for part in parts))
 
 
@@ -117,8 +124,8 @@ def test_screen_equals_reference(
     probe: Probe, persons: list[EncounterTemplate], backend: Backend
 ) -> None:
     reference = load_backend("reference")
-    expected = screen_all(reference, probe, reference.pack(persons))
-    screened = screen_all(backend, probe, backend.pack(persons))
+    expected = screen_all(reference, probe, pack(reference, persons))
+    screened = screen_all(backend, probe, pack(backend, persons))
     assert screened.dtype == np.int32
     np.testing.assert_array_equal(screened, expected)
 
@@ -128,8 +135,8 @@ def test_consolidation_equals_reference_to_the_bit(
 ) -> None:
     rows = np.arange(len(persons))
     reference = load_backend("reference")
-    expected = reference.consolidate(probe, reference.pack(persons), rows, no_checkpoint)
-    scores = backend.consolidate(probe, backend.pack(persons), rows, no_checkpoint)
+    expected = reference.consolidate(probe, pack(reference, persons), rows, no_checkpoint)
+    scores = backend.consolidate(probe, pack(backend, persons), rows, no_checkpoint)
     assert scores.dtype == np.float64
     np.testing.assert_array_equal(scores, expected)
 
@@ -138,7 +145,7 @@ def test_consolidation_answers_rows_in_the_order_asked(
     persons: list[EncounterTemplate], backend: Backend
 ) -> None:
     probe = prepare_probe(encounter(0, session=1))
-    packed = backend.pack(persons)
+    packed = pack(backend, persons)
     rows = np.array([8, 3, 0, 5])
     whole = backend.consolidate(probe, packed, np.arange(len(persons)), no_checkpoint)
     some = backend.consolidate(probe, packed, rows, no_checkpoint)
@@ -151,11 +158,11 @@ def test_scores_of_one_row_do_not_depend_on_the_others(
     persons: list[EncounterTemplate], backend: Backend
 ) -> None:
     probe = prepare_probe(encounter(0, session=1))
-    packed = backend.pack(persons)
+    packed = pack(backend, persons)
     together = backend.consolidate(probe, packed, np.arange(len(persons)), no_checkpoint)
     screened = screen_all(backend, probe, packed)
     for row, person in enumerate(persons):
-        alone = backend.pack([person])
+        alone = pack(backend, [person])
         one = backend.consolidate(probe, alone, np.array([0]), no_checkpoint)
         np.testing.assert_array_equal(one[0], together[row])
         assert screen_all(backend, probe, alone)[0] == screened[row]
@@ -165,7 +172,7 @@ def test_screen_answers_rows_in_the_order_asked(
     persons: list[EncounterTemplate], backend: Backend
 ) -> None:
     probe = prepare_probe(encounter(0, session=1))
-    packed = backend.pack(persons)
+    packed = pack(backend, persons)
     rows = np.array([8, 3, 0])  # so few that they are not compared in whole blocks
     some = backend.screen(probe, packed, rows, no_checkpoint)
     np.testing.assert_array_equal(some, screen_all(backend, probe, packed)[rows])
@@ -182,9 +189,9 @@ def test_selection_equals_reference(
     depths = np.full((len(probes), len(partitions)), depth)
     reference = load_backend("reference")
     expected = reference.select(
-        level, probes, reference.pack(persons), partitions, depths, no_checkpoint
+        level, probes, pack(reference, persons), partitions, depths, no_checkpoint
     )
-    found = backend.select(level, probes, backend.pack(persons), partitions, depths, no_checkpoint)
+    found = backend.select(level, probes, pack(backend, persons), partitions, depths, no_checkpoint)
     for ours, theirs in zip(found, expected, strict=True):
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(one.rows, other.rows)
@@ -196,7 +203,12 @@ def test_selection_keeps_ties(persons: list[EncounterTemplate], backend: Backend
     probe = prepare_probe(encounter(0, session=1))
     rows = np.arange(len(persons))  # rows 0 and 8 are the same person's
     [[found]] = backend.select(
-        Level.FINE, [probe], backend.pack(persons), [rows], np.array([[1]]), no_checkpoint
+        Level.FINE,
+        [probe],
+        pack(backend, persons),
+        [rows],
+        np.array([[1]]),
+        no_checkpoint,
     )
     assert found.rows.tolist() == [0, 8]
 
@@ -216,9 +228,11 @@ def test_a_sketched_search_ranks_as_reference(backend: Backend) -> None:
     visible = [np.arange(count)]
     reference = load_backend("reference")
     [expected] = search_partitions(
-        reference, probe, reference.pack(persons), visible, limit=5
+        reference, probe, pack(reference, persons), visible, limit=5
     ).partitions
-    [answer] = search_partitions(backend, probe, backend.pack(persons), visible, limit=5).partitions
+    [answer] = search_partitions(
+        backend, probe, pack(backend, persons), visible, limit=5
+    ).partitions
     assert answer.sketched == count
     assert answer.screened < count
     np.testing.assert_array_equal(answer.rows, expected.rows)
@@ -232,10 +246,10 @@ def test_search_ranks_as_reference(
     visible = np.arange(len(persons))
     reference = load_backend("reference")
     [expected] = search_partitions(
-        reference, probe, reference.pack(persons), [visible], limit=5
+        reference, probe, pack(reference, persons), [visible], limit=5
     ).partitions
     [answer] = search_partitions(
-        backend, probe, backend.pack(persons), [visible], limit=5
+        backend, probe, pack(backend, persons), [visible], limit=5
     ).partitions
     np.testing.assert_array_equal(answer.rows, expected.rows)
     np.testing.assert_array_equal(answer.fused, expected.fused)
@@ -266,7 +280,7 @@ def test_any_prints_compare_as_reference(
     depths = np.array([[data.draw(st.integers(0, 4))]])
     probe = prepare_probe(asked)
     reference = load_backend("reference")
-    plain, packed = reference.pack(people), backend.pack(people)
+    plain, packed = pack(reference, people), pack(backend, people)
     for stage in ("screen", "consolidate"):
         expected = getattr(reference, stage)(probe, plain, rows, no_checkpoint)
         found = getattr(backend, stage)(probe, packed, rows, no_checkpoint)
@@ -303,7 +317,7 @@ def thousands() -> Thousands:
     people[7::60] = [drawn_again(mate, seed, 0.3) for seed in range(len(people[7::60]))]
     probe, some = prepare_probe(mate), np.random.default_rng(2).permutation(len(people))[::3]
     reference = load_backend("reference")
-    packed = reference.pack(people)
+    packed = pack(reference, people)
     screened = screen_all(reference, probe, packed)
     consolidated = reference.consolidate(probe, packed, some, no_checkpoint)
     return Thousands(people, probe, some, screened, consolidated)
@@ -311,7 +325,7 @@ def thousands() -> Thousands:
 
 def test_thousands_are_more_than_numpy_works_on_at_a_time() -> None:
     people = thousands().people
-    packed = numpy_backend.NumpyBackend().pack(people)
+    packed = pack(numpy_backend.NumpyBackend(), people)
     assert len(people) > numpy_backend._SKETCH_BLOCK
     assert len(packed.positions[1].blocks) > numpy_backend._BLOCKS_SCORED
 
@@ -322,7 +336,7 @@ def test_thousands_are_more_than_numpy_works_on_at_a_time() -> None:
 def test_thousands_of_fingers(backend: Backend) -> None:
     """Not the emulation, which would take minutes; its grids are proven on small sizes."""
     people, probe, some, screened, consolidated = thousands()
-    packed = backend.pack(people)
+    packed = pack(backend, people)
     np.testing.assert_array_equal(screen_all(backend, probe, packed), screened)
     found = backend.screen(probe, packed, some, no_checkpoint)
     np.testing.assert_array_equal(found, screened[some])
@@ -353,8 +367,8 @@ def test_assignment_ends_after_so_many_rounds(backend: Backend) -> None:
     probe = prepare_probe(EncounterTemplate((ours,), descriptor_hash()))
     people = [EncounterTemplate((theirs,), descriptor_hash())]
     reference, row = load_backend("reference"), np.array([0])
-    expected = reference.consolidate(probe, reference.pack(people), row, no_checkpoint)
-    scores = backend.consolidate(probe, backend.pack(people), row, no_checkpoint)
+    expected = reference.consolidate(probe, pack(reference, people), row, no_checkpoint)
+    scores = backend.consolidate(probe, pack(backend, people), row, no_checkpoint)
     np.testing.assert_array_equal(scores, expected)
     similarity = ours.descriptors.astype(np.int32) @ theirs.descriptors.T.astype(np.int32)
     assert assign(similarity.T[:, :, None]).counts == rounds
@@ -364,7 +378,7 @@ def test_rows_without_a_common_finger_are_not_compared(
     persons: list[EncounterTemplate], backend: Backend
 ) -> None:
     probe = prepare_probe(encounter(0, session=1))
-    packed = backend.pack(persons)
+    packed = pack(backend, persons)
     screened = screen_all(backend, probe, packed)
     assert np.flatnonzero(screened == NOT_COMPARED).tolist() == [3, 4]
     scores = backend.consolidate(probe, packed, np.array([2, 3, 7]), no_checkpoint)
@@ -374,7 +388,7 @@ def test_rows_without_a_common_finger_are_not_compared(
 
 def test_empty_gallery(backend: Backend) -> None:
     probe = prepare_probe(encounter(0))
-    packed = backend.pack([])
+    packed = pack(backend, [])
     assert packed.rows == 0
     [answer] = search_partitions(backend, probe, packed, [np.zeros(0, np.intp)], limit=5).partitions
     assert (answer.screened, answer.consolidated, len(answer.rows)) == (0, 0, 0)
@@ -382,7 +396,7 @@ def test_empty_gallery(backend: Backend) -> None:
 
 def test_checkpoint_stops_the_work(persons: list[EncounterTemplate], backend: Backend) -> None:
     probe = prepare_probe(encounter(0, session=1))
-    packed = backend.pack(persons)
+    packed = pack(backend, persons)
 
     def stop() -> None:
         raise RidgelineError(ErrorCode.CANCELLED, "stopped")
@@ -395,10 +409,10 @@ def test_checkpoint_stops_the_work(persons: list[EncounterTemplate], backend: Ba
         backend.consolidate(probe, packed, np.array([0]), stop)
 
 
-def test_templates_of_other_parameters_are_refused(backend: Backend) -> None:
+def test_templates_of_other_parameters_are_refused() -> None:
     foreign = EncounterTemplate(encounter(0).fingers, "0" * 64)
     with pytest.raises(RidgelineError) as raised:
-        backend.pack([foreign])
+        Columns.of([foreign])
     assert raised.value.code is ErrorCode.PARAMETERS_MISMATCH
 
 
@@ -410,7 +424,7 @@ def test_many_minutiae(backend: Backend) -> None:
     """
     person = encounter(0, fingers=(1,), impression=Impression.ROLLED, minutiae=None)
     most = PARAMETERS.descriptor.minutiae_max
-    packed = backend.pack([_tiled(person, most), person])
+    packed = pack(backend, [_tiled(person, most), person])
     probe = prepare_probe(_tiled(person, most))
     scores = backend.consolidate(probe, packed, np.array([0, 1]), no_checkpoint)
     # A print against itself, with every minutia twice; the score is at most 1 / size ** (1 / 4).
