@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from workers.matching.backend import Checkpoint
 from workers.matching.blocks import Block, spans
-from workers.matching.columns import Columns, Minutiae, offsets, ranges
+from workers.matching.columns import Columns, Minutiae, as_items, offsets, ranges
 from workers.matching.similarity import DIMENSIONS
 from workers.matching.sketch import Level
 
@@ -86,7 +86,7 @@ class PositionPack:
         """Writes the fingers of a range of rows into their places."""
         first, last = np.searchsorted(self.rows_sorted, (rows.start, rows.stop))
         places = self.places(self.by_row[first:last])
-        self.minutiae.descriptors[places, 0] = minutiae.descriptors
+        as_items(self.minutiae.descriptors)[places] = as_items(minutiae.descriptors)
         self.minutiae.x[places, 0] = minutiae.x
         self.minutiae.y[places, 0] = minutiae.y
         self.minutiae.angle[places, 0] = minutiae.angle
@@ -210,7 +210,7 @@ class _PackedMinutiae:
             done = theirs.stop
             place = ranges(starts[theirs], counts[theirs])
             picked = pack.places(index.fingers)
-            minutiae.descriptors[place] = pack.minutiae.descriptors[picked, 0]
+            as_items(minutiae.descriptors)[place] = as_items(pack.minutiae.descriptors)[picked]
             minutiae.x[place] = pack.minutiae.x[picked, 0]
             minutiae.y[place] = pack.minutiae.y[picked, 0]
             minutiae.angle[place] = pack.minutiae.angle[picked, 0]
