@@ -5,7 +5,6 @@ It knows neither Ray nor the store, only a `GallerySource` to read changes from.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,17 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from workers.errors import ErrorCode, RidgelineError
+from workers.gallery_keeper import GalleryKeeper
 from workers.matching.backend import Backend, Checkpoint
 from workers.matching.layered import LayeredBackend
+from workers.matching.on_demand import OnDemandBackend
 from workers.matching.probe import Probe
 from workers.matching.search import RowsAnswer, search_left
 from workers.matching.shortlist import NOT_SKETCHED, Left, View, compare_everybody, first_level
 from workers.matching.sketch import Level
-from workers.search_pool import POLL_S, SearchPool
+from workers.search_pool import SearchPool
+from workers.segments.folder import SegmentSettings
+from workers.segments.layout import SegmentError
 from workers.shard_gallery import GallerySource, GalleryState
 
 SEARCHES_AT_ONCE: Final = 2
@@ -154,46 +157,35 @@ class Shard:
         partitions: Collection[int],
         source: GallerySource,
         backend: Backend,
+        segments: SegmentSettings | None = None,
     ) -> None:
         self.shard_id = shard_id
         self.partitions = tuple(sorted(partitions))
-        self._source = source
         self._backend = backend
-        self._layered = LayeredBackend(backend)
-        self._applying = threading.Lock()
-        self._state = self._load(0)
+        searching = OnDemandBackend(backend)
+        self._layered = LayeredBackend(searching)
+        self._keeper = GalleryKeeper(self.partitions, source, searching, segments, shard_id)
         self._pool: SearchPool[_Search, _Group, ShardAnswer] = SearchPool(
             self._compare, self._finish, threads=SEARCHES_AT_ONCE, name=shard_id
         )
         self._passes = self._passed = 0
 
     def load(self) -> None:
-        """Reads every partition from the source as of its newest sequence."""
-        with self._applying:
-            self._state = self._load(self._source.sequence())
+        """See `GalleryKeeper.load`."""
+        self._keeper.load()
+
+    def fold(self) -> None:
+        """See `GalleryKeeper.fold`."""
+        self._keeper.fold()
 
     def close(self) -> None:
         """Ends its threads, once every search has come to its end."""
         self._pool.close()
+        self._keeper.close()
 
     def catch_up(self, sequence: int, checkpoint: Checkpoint = lambda: None) -> None:
-        """Applies the source's changes up to `sequence`; does nothing if they are applied.
-
-        Args:
-            checkpoint: called while another caller applies changes; what this one has begun
-                to apply it applies whole.
-
-        Raises:
-            RidgelineError: SEQUENCE_UNAVAILABLE if the source has not come that far.
-        """
-        if self._state.sequence >= sequence:
-            return
-        while not self._applying.acquire(timeout=POLL_S):
-            checkpoint()
-        try:
-            self._apply(sequence)
-        finally:
-            self._applying.release()
+        """See `GalleryKeeper.catch_up`."""
+        self._keeper.catch_up(sequence, checkpoint)
 
     def search(
         self, request: ShardRequest, cancelled: Callable[[], bool] = lambda: False
@@ -216,8 +208,8 @@ class Shard:
         checkpoint()
         if not set(request.partitions) <= set(self.partitions):
             raise RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "a partition is not placed here")
-        self.catch_up(request.sequence, checkpoint)
-        state = self._state
+        self._keeper.catch_up(request.sequence, checkpoint)
+        state = self._keeper.state
         if not state.shows(request.sequence):
             raise RidgelineError(
                 ErrorCode.SEQUENCE_UNAVAILABLE,
@@ -225,11 +217,16 @@ class Shard:
             )
         level = first_level(request.probe, exhaustive=request.exhaustive)
         group = None if level is None else _Group(level, request.partitions)
-        return self._pool.run(_Search(request, state), group, checkpoint)
+        try:
+            return self._pool.run(_Search(request, state), group, checkpoint)
+        except SegmentError:
+            # Another replica answers this one; the next finds a gallery without the damage.
+            self._keeper.repair()
+            raise
 
     def state(self) -> ShardState:
         """The shard's account of itself."""
-        state = self._state
+        state = self._keeper.state
         return ShardState(
             shard_id=self.shard_id,
             backend=self._backend.name,
@@ -240,29 +237,6 @@ class Shard:
             passes=self._passes,
             passed=self._passed,
         )
-
-    def _load(self, sequence: int) -> GalleryState:
-        changes = (
-            list(self._source.changes(self.partitions, after=0, upto=sequence)) if sequence else []
-        )
-        return GalleryState.load(self._backend, changes, sequence)
-
-    def _apply(self, sequence: int) -> None:
-        state = self._state
-        if state.sequence >= sequence:
-            return
-        if self._source.sequence() < sequence:
-            raise RidgelineError(
-                ErrorCode.SEQUENCE_UNAVAILABLE, f"the store has not reached {sequence} here"
-            )
-        if state.sequence == 0:
-            self._state = self._load(sequence)
-            return
-        changes = list(self._source.changes(self.partitions, after=state.sequence, upto=sequence))
-        if state.fits(sum(change.template is not None for change in changes)):
-            self._state = state.apply(self._backend, changes, sequence)
-        else:
-            self._state = self._load(sequence)
 
     def _compare(self, group: _Group, searches: Sequence[_Search], checkpoint: Checkpoint) -> None:
         """One pass over the sketches for some searches.
