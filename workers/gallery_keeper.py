@@ -158,7 +158,7 @@ class GalleryKeeper:
     def _from_segments(self, folder: SegmentFolder, sequence: int, *, whole: bool) -> GalleryState:
         found = {p: folder.open(p, whole=whole) for p in self._partitions}
         there = [segment.header.sequence for segment in found.values() if segment is not None]
-        newest, earliest = max(sequence, *there), 0
+        newest, earliest = max([sequence, *there]), 0
         parts: dict[int, Encounters] = {}
         segments: dict[int, MinutiaeSource] = {}
         behind: dict[int, list[int]] = defaultdict(list)
@@ -178,6 +178,7 @@ class GalleryKeeper:
         changes = [
             change
             for begin, partitions in behind.items()
+            if begin < newest
             for change in self._source.changes(partitions, after=begin, upto=newest)
         ]
         changes.sort(key=lambda change: change.sequence)

@@ -85,6 +85,7 @@ class RayExecutor:
                 self._placement.partitions_of(slot.shard_id),
                 factory,
                 self._config.backend,
+                self._config.segment_settings(self._keys),
             )
         for i, home in enumerate(homes[count:]):
             extractor = extractor_type.options(

@@ -2,7 +2,7 @@
 
 ``cupy`` needs a device and runs with ``-m gpu``; ``cupy (emulated)`` is the same backend with its
 kernels compiled for the host; ``numpy in layers`` is a gallery as a shard holds it, a base and what
-came since.
+came since. ``on disk`` is a backend whose galleries stay in a sealed segment but for their sketches.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from cluster.sealing import SealedBlocks
+from cluster.store import FileKeyProvider
 from tests.kernels.emulated import emulated_backend
 from tests.kernels.prints import drawn_again, drawn_encounter
 from tests.unit.matching.samples import encounter, gallery_row, sample
@@ -30,20 +33,46 @@ from workers.matching.backends import load_backend, numpy_backend
 from workers.matching.columns import Columns
 from workers.matching.descriptor import describe_encounter
 from workers.matching.layered import LayeredBackend, LayeredGallery
+from workers.matching.on_demand import OnDemandBackend
 from workers.matching.parameters import PARAMETERS, descriptor_hash
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.screen import NOT_COMPARED
 from workers.matching.search import search_partitions
 from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate
+from workers.segments.encounters import Encounters
+from workers.segments.layout import Header
+from workers.segments.segment import Segment, write_segment
 
 EMULATED = "cupy (emulated)"
 LAYERS = "numpy in layers"
-BACKENDS = ("numpy", LAYERS, "reference", EMULATED, pytest.param("cupy", marks=pytest.mark.gpu))
+ON_DISK = ", on disk"
+BACKENDS = (
+    *("numpy", LAYERS, "reference", EMULATED),
+    *("numpy" + ON_DISK, "reference" + ON_DISK, EMULATED + ON_DISK),
+    pytest.param("cupy", marks=pytest.mark.gpu),
+)
+QUICK = [name for name in BACKENDS if "reference" not in str(name)]
 
 
 def no_checkpoint() -> None:
     """Work goes on."""
+
+
+class OnDisk(OnDemandBackend):
+    """Packs into a segment, whose minutiae are read as they are needed."""
+
+    def __init__(self, inner: Backend, folder: Path) -> None:
+        super().__init__(inner)
+        self._folder = folder
+
+    def pack(self, columns: Columns) -> PackedGallery:
+        codec = SealedBlocks(FileKeyProvider(self._folder / "master.key"))
+        header = Header("1", "this gallery", 0, 1, 1, descriptor_hash(), "", "")
+        people = Encounters([""] * columns.rows, np.ones(columns.rows, np.int64), columns)
+        write_segment(self._folder / "a.segment", header, codec, people.runs(4))
+        opened = Segment.open(self._folder / "a.segment", codec)
+        return self.leave_on_disk(opened.encounters.columns)
 
 
 def pack(backend: Backend, people: Sequence[EncounterTemplate]) -> PackedGallery:
@@ -67,10 +96,12 @@ class InLayers(LayeredBackend):
 
 
 @pytest.fixture(params=BACKENDS, scope="module")
-def backend(request: pytest.FixtureRequest) -> Backend:
+def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Backend:
     if request.param == LAYERS:
         return InLayers(load_backend("numpy"))
-    return emulated_backend() if request.param == EMULATED else load_backend(request.param)
+    name = request.param.removesuffix(ON_DISK)
+    inner: Backend = emulated_backend() if name == EMULATED else load_backend(name)
+    return inner if name == request.param else OnDisk(inner, tmp_path_factory.mktemp("disk"))
 
 
 def gallery_of_persons() -> list[EncounterTemplate]:
@@ -325,14 +356,12 @@ def thousands() -> Thousands:
 
 def test_thousands_are_more_than_numpy_works_on_at_a_time() -> None:
     people = thousands().people
-    packed = pack(numpy_backend.NumpyBackend(), people)
+    packed = numpy_backend.NumpyBackend().pack(Columns.of(people))
     assert len(people) > numpy_backend._SKETCH_BLOCK
     assert len(packed.positions[1].blocks) > numpy_backend._BLOCKS_SCORED
 
 
-@pytest.mark.parametrize(
-    "backend", [b for b in BACKENDS if b not in ("reference", EMULATED)], indirect=True
-)
+@pytest.mark.parametrize("backend", [b for b in QUICK if EMULATED not in str(b)], indirect=True)
 def test_thousands_of_fingers(backend: Backend) -> None:
     """Not the emulation, which would take minutes; its grids are proven on small sizes."""
     people, probe, some, screened, consolidated = thousands()
@@ -416,7 +445,7 @@ def test_templates_of_other_parameters_are_refused() -> None:
     assert raised.value.code is ErrorCode.PARAMETERS_MISMATCH
 
 
-@pytest.mark.parametrize("backend", [b for b in BACKENDS if b != "reference"], indirect=True)
+@pytest.mark.parametrize("backend", QUICK, indirect=True)
 def test_many_minutiae(backend: Backend) -> None:
     """The largest fingers allowed, where indices and padding are at their limits.
 

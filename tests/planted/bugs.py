@@ -15,6 +15,7 @@ _WATCHERS = {
     "descriptor.py": (_UNIT + "descriptor.py",),
     "fuse.py": (_UNIT + "calibration.py",),
     "probe.py": (_UNIT + "probe.py",),
+    "on_demand.py": (_CONFORMANCE, "-k", "disk"),
     "search.py": (_UNIT + "search.py",),
     "shortlist.py": (_UNIT + "search.py",),
     "sketch.py": (_UNIT + "sketch.py", "-k", "not ten_fingers"),
@@ -81,6 +82,12 @@ SIGNS = (
         "layered.py",
         "rows[first:last] - place.start",
         "rows[first:last] + place.start",
+    ),
+    Bug(
+        "nobody read",
+        "on_demand.py",
+        "order[first : first + ROWS_AT_ONCE]",
+        "order[first : first - ROWS_AT_ONCE]",
     ),
     Bug(
         "spread about zero",
@@ -196,6 +203,12 @@ EDGES = (
         "layered.py",
         "range(first, first + layer.rows)",
         "range(first, first + layer.rows - 1)",
+    ),
+    Bug(
+        "last row alone not read",
+        "on_demand.py",
+        "range(0, len(rows), ROWS_AT_ONCE)",
+        "range(0, len(rows) - 1, ROWS_AT_ONCE)",
     ),
     Bug("a finger of the cohort too few", "probe.py", "n = len(values)", "n = len(values) - 1"),
     Bug(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from cluster.store import FileKeyProvider
 from tests.kernels.prints import drawn_encounter
 from tests.unit.matching.test_columns import assert_same
 from workers.errors import ErrorCode
-from workers.matching.columns import Columns
+from workers.matching.columns import Columns, offsets
 from workers.segments.codec import BlockCodec, PlainBlocks
 from workers.segments.encounters import Encounters
 from workers.segments.layout import (
@@ -31,12 +32,15 @@ from workers.segments.layout import (
 )
 from workers.segments.segment import Segment, read_header, write_segment
 
+DATA = Path(__file__).parent / "data"
+
 HEADER = Header(
     segment_id="3f", history="of this gallery", partition=7, sequence=40, earliest=3,
     parameters="p", codec="", key="",
 )  # fmt: skip
 
 
+@cache
 def drawn(count: int, seed: int = 0) -> Encounters:
     """Encounters of very different sizes; the third has no finger."""
     sizes = np.random.default_rng(seed).integers(0, 65, (count, 3))
@@ -106,18 +110,24 @@ def read_all(path: Path, codec: BlockCodec) -> None:
     Segment.open(path, codec).read_all()
 
 
-def places(size: int) -> Iterator[int]:
-    """Every byte of the beginning and of the end, and one in 97 of the rest."""
-    yield from range(min(500, size))
-    yield from range(500, size - 200, 97)
-    yield from range(max(size - 200, 500), size)
+def bounds(content: bytes) -> list[int]:
+    """Where header, blocks and table begin, and the end."""
+    _, start = Header.decode(content)
+    offset, size = decode_end(content[-END_SIZE:])
+    table = decode_table(content[offset : offset + size])
+    return [0, *(start + offsets(table["size"].astype(np.int64))).tolist(), len(content)]
 
 
 def test_no_damaged_byte_goes_unseen(tmp_path: Path, codec: BlockCodec) -> None:
+    """One in three of header and table, and beginning, middle and end of every block."""
     path = tmp_path / "a"
-    write(path, codec, drawn(24), rows=10)
+    write(path, codec, drawn(24), rows=4)
     content = path.read_bytes()
-    for place in places(len(content)):
+    begin, *_, table, end = ends = bounds(content)
+    places = [*range(begin, ends[1], 3), *range(table, end, 3), end - 1]
+    places += [at for a, b in pairwise(ends[1:-1]) for at in (a, (a + b) // 2, b - 1)]
+    assert len(ends) > 12
+    for place in places:
         damaged = bytearray(content)
         damaged[place] ^= 1 << place % 8
         path.write_bytes(damaged)
@@ -132,8 +142,8 @@ def test_no_end_that_is_missing_or_too_much_goes_unseen(tmp_path: Path, codec: B
     path = tmp_path / "a"
     write(path, codec, drawn(24), rows=10)
     content = path.read_bytes()
-    for size in (*range(700), *range(700, len(content), 53)):
-        path.write_bytes(content[:size])
+    for size in {max(at - less, 0) for at in bounds(content) for less in (0, 1, 5, 13, 16)}:
+        path.write_bytes(content[:size] if size < len(content) else content[:-2])
         with pytest.raises(SegmentError):
             read_all(path, codec)
     for more in (b"\0", b"trailing" * 40, content):
@@ -173,13 +183,26 @@ def test_a_block_is_good_for_its_own_place_alone(tmp_path: Path) -> None:
     _, start = Header.decode(content)
     offset, size = decode_end(content[-END_SIZE:])
     table = decode_table(content[offset : offset + size])
-    ends = [start, *(start + np.cumsum(table["size"])).tolist()]
-    blocks = [content[first:last] for first, last in pairwise(ends)]
+    blocks = [content[first:last] for first, last in pairwise(bounds(content)[1:-1])]
     order = [2, 1, 0, 3]  # heads are blocks 0 and 2
     swapped = b"".join(blocks[i] for i in order)
     path.write_bytes(content[:start] + swapped + encode_table(table[order], offset))
     with pytest.raises(SegmentError, match="key does not open"):
         read_all(path, codec)
+
+
+def test_segments_of_this_version_stay_readable() -> None:
+    """Committed when version 1 was made; a change of the layout needs another version."""
+    segment = Segment.open(DATA / "version-1.segment", PlainBlocks())
+    people = [drawn_encounter(0, {1: 4, 7: 3}), drawn_encounter(1, {10: 5})]
+    expected = Encounters(["first", "second"], np.array([3, 9]), Columns.of(people))
+    assert_equal(segment, expected)
+    assert (segment.header.partition, segment.header.sequence) == (7, 12)
+
+
+def test_segments_of_another_version_are_said_to_be() -> None:
+    with pytest.raises(SegmentError, match="has version 0, this release reads 1"):
+        Segment.open(DATA / "version-0.segment", PlainBlocks())
 
 
 def test_the_key_is_needed(tmp_path: Path) -> None:
