@@ -50,12 +50,12 @@ class StoreSource:
         return self._store.changes(partitions, after=after, upto=upto)
 
     def history(self, sequence: int) -> str:
-        """See `workers.shard_gallery.GallerySource.history`: of the journal's entry."""
+        """See `workers.shard_gallery.GallerySource.history`: of the journal's last entry then."""
+        newest = sa.select(journal).where(journal.c.sequence <= sequence)
+        newest = newest.order_by(journal.c.sequence.desc()).limit(1)
         with self._store.database.reading() as connection:
-            row = connection.execute(
-                sa.select(journal).where(journal.c.sequence == sequence)
-            ).first()
-        if row is None:
+            row = connection.execute(newest).first()
+        if row is None or sequence > self._store.sequence():
             return ""
         # SQLite forgets the zone, which is always UTC.
         at = row.at.astimezone(UTC).replace(tzinfo=None) if row.at.tzinfo else row.at

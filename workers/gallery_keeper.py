@@ -158,32 +158,37 @@ class GalleryKeeper:
     def _from_segments(self, folder: SegmentFolder, sequence: int, *, whole: bool) -> GalleryState:
         found = {p: folder.open(p, whole=whole) for p in self._partitions}
         there = [segment.header.sequence for segment in found.values() if segment is not None]
-        newest, earliest = max([sequence, *there]), 0
-        parts: dict[int, Encounters] = {}
+        newest = max([sequence, *there])
+        parts: list[Encounters] = []
         segments: dict[int, MinutiaeSource] = {}
-        behind: dict[int, list[int]] = defaultdict(list)
+        begins: dict[int, list[int]] = defaultdict(list)
+        earliest = 0
         for partition in self._partitions:
             segment = found.pop(partition) or self._made_anew(folder, partition, newest)
             if segment is None:
-                parts[partition] = Encounters.join(list(self._runs(partition, newest)))
-                earliest = newest
-                continue
-            parts[partition] = segment.encounters
-            segments[partition] = self._source_of(segment)
-            earliest = max(earliest, segment.header.earliest)
-            behind[segment.header.sequence].append(partition)
+                parts.append(Encounters.join(list(self._runs(partition, newest))))
+                begin, shown = newest, newest
+            else:
+                parts.append(segment.encounters)
+                segments[partition] = self._source_of(segment)
+                begin, shown = segment.header.sequence, segment.header.earliest
+            begins[begin].append(partition)
+            earliest = max(earliest, shown)
         pack = self._backend.leave_on_disk if self._on_disk else self._backend.pack
-        sizes = [len(part.ids) for part in parts.values()]
-        base = Layer.of(pack, Encounters.join(list(parts.values())), np.repeat(list(parts), sizes))
+        of_rows = np.repeat(
+            np.array(self._partitions, np.intp), np.array([len(p.ids) for p in parts], np.intp)
+        )
+        base = Layer.of(pack, Encounters.join(parts), of_rows)
+        last = max([newest, *begins])  # somebody may have written a later one meanwhile
         changes = [
             change
-            for begin, partitions in behind.items()
-            if begin < newest
-            for change in self._source.changes(partitions, after=begin, upto=newest)
+            for begin, partitions in begins.items()
+            if begin < last
+            for change in self._source.changes(partitions, after=begin, upto=last)
         ]
         changes.sort(key=lambda change: change.sequence)
-        state = GalleryState((base,), newest, earliest, segments)
-        return state.apply(self._backend.pack, changes, newest)
+        state = GalleryState((base,), last, earliest, segments)
+        return state.apply(self._backend.pack, changes, last)
 
     def _made_anew(self, folder: SegmentFolder, partition: int, sequence: int) -> Segment | None:
         """A partition's segment from the source; None where it cannot be written nor need be."""
@@ -191,7 +196,7 @@ class GalleryKeeper:
             with folder.writing(partition):
                 # Somebody else may have made it while we waited.
                 segment = folder.open(partition, whole=True)
-                if segment is not None and segment.header.sequence <= sequence:
+                if segment is not None:
                     return segment
                 runs = self._runs(partition, sequence)
                 return folder.write(partition, sequence, sequence, runs, anew=True)
