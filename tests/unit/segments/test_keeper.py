@@ -132,20 +132,39 @@ def test_a_shard_starts_from_its_segments(
 
 def operations() -> st.SearchStrategy[list[str]]:
     kinds = st.sampled_from(["enroll", "enroll", "remove", "search", "fold", "restart", "damage"])
-    return st.lists(kinds, min_size=4, max_size=14)
+    return st.lists(kinds, min_size=4, max_size=10)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     done=operations(),
     descriptors=st.sampled_from(["memory", "disk"]),
     sealed=st.booleans(),
+    eager=st.booleans(),
     data=st.data(),
 )
 def test_answers_are_as_of_a_model(
+    done: list[str],
+    descriptors: Literal["memory", "disk"],
+    sealed: bool,
+    eager: bool,
+    data: st.DataObject,
+) -> None:
+    """Whatever happens, a search sees who is there, or says that it cannot.
+
+    Eager shards fold in the background all the time.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if eager:
+            patch.setattr(shard_gallery, "LAYER_ROWS", 1)
+            patch.setattr(shard_gallery, "LAYERS_MAX", 1)
+            patch.setattr(shard_gallery, "DELTA_MINIMUM", 3)
+        _act(done, descriptors, sealed, data)
+
+
+def _act(
     done: list[str], descriptors: Literal["memory", "disk"], sealed: bool, data: st.DataObject
 ) -> None:
-    """Whatever happens, a search sees who is there, or says that it cannot."""
     folder = Path(tempfile.mkdtemp())
     shards = Shards(folder)
     of = shards.settings(descriptors, None if sealed else PlainBlocks())
@@ -192,6 +211,24 @@ def _damage(shards: Shards, data: st.DataObject) -> None:
         content = bytearray(file.read_bytes())
         content[data.draw(st.integers(0, len(content) - 1))] ^= 0x10
         file.write_bytes(content)
+
+
+def test_small_layers_are_folded_into_larger_ones(
+    shards: Shards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nobody is dropped by that, so that every sequence can still be shown."""
+    monkeypatch.setattr(shard_gallery, "LAYER_ROWS", 1)
+    monkeypatch.setattr(shard_gallery, "LAYERS_MAX", 2)
+    source = everybody(1)
+    shard = shards.loaded(source, None)
+    for event in [("enroll", 1), ("enroll", 2), ("remove", 1), ("enroll", 3), ("enroll", 4)]:
+        source.events.append(event)
+        found(shard, source.sequence())
+        if shard._keeper._work is not None:
+            shard._keeper._work.result(60.0)
+    assert [len(layer.ids) for layer in shard._keeper.state.layers] == [1, 3, 1]
+    for sequence in range(1, 7):
+        assert {e for e, _ in found(shard, sequence)} == {f"e{p}" for p in source.there(sequence)}
 
 
 def other_version(file: Path) -> None:
