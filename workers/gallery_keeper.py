@@ -99,7 +99,7 @@ class GalleryKeeper:
         finally:
             self._applying.release()
         if self.state.due() is not None:
-            self._in_background(self._fold_due)
+            self._in_background(lambda: self._fold(GalleryState.due))
 
     def fold(self) -> None:
         """Folds everything into the base now, and writes its segments.
@@ -111,7 +111,7 @@ class GalleryKeeper:
             RidgelineError: SHARD_UNAVAILABLE when a segment cannot be written; OVERLOADED when
                 old and new do not fit on a device together.
         """
-        self._fold(0)
+        self._fold(lambda _: 0)
 
     def repair(self) -> None:
         """Has every segment read as a whole, and the damaged ones made anew, in the background."""
@@ -248,33 +248,34 @@ class GalleryKeeper:
         except Exception as error:  # noqa: BLE001 - the gallery can be searched as it is
             self._not_before = time.monotonic() + RETRY_S
             if isinstance(error, RidgelineError):
-                _log.warning("the gallery goes on unfolded: %s", error)
+                _log.warning("the gallery stays as it is for a while: %s", error)
             else:
-                _log.exception("the gallery goes on unfolded")
+                _log.exception("the gallery stays as it is for a while")
 
-    def _fold_due(self) -> None:
-        first = self.state.due()
-        if first is not None:
-            self._fold(first)
-
-    def _fold(self, first: int) -> None:
-        """Folds all layers from `first` on."""
+    def _fold(self, choose: Callable[[GalleryState], int | None]) -> None:
+        """Folds all layers from the one on that is chosen, if one is."""
         with self._folding:
+            repaired = False
             while True:
                 try:
-                    self._fold_once(first)
+                    self._fold_once(choose)
                 except NewerSegmentError as newer:
                     self.catch_up(newer.sequence)
+                except SegmentError:
+                    if repaired:
+                        raise
+                    self._load(whole=True)
+                    repaired = True
                 else:
                     return
 
-    def _fold_once(self, first: int) -> None:
+    def _fold_once(self, choose: Callable[[GalleryState], int | None]) -> None:
         with self._applying:
-            state = self.state
+            state, first = self.state, choose(self.state)
+            if first is None or state.sequence == 0:
+                return
             self._settled = len(state.layers)
         try:
-            if state.sequence == 0:
-                return
             fold = state.fold(first)
             segments = state.segments
             if first == 0 and self._folder is not None:

@@ -25,12 +25,12 @@ from workers.segments.encounters import Encounters
 NEVER: Final = np.iinfo(np.int64).max
 """Sequence at which an encounter that is still there was removed."""
 
-LAYER_ROWS: Final = 256
-"""Encounters from which on a layer is not packed anew with a change: some milliseconds."""
+LAYER_ROWS: Final = 64
+"""Encounters from which on a layer is not packed anew with a change, which a search waits for:
+about ten milliseconds."""
 
 LAYERS_MAX: Final = 6
-"""Layers beside the base before some are folded together: each costs a search about as much as
-some hundred encounters."""
+"""Layers beside the base before some are folded together: every search calls for each of them."""
 
 DELTA_MINIMUM: Final = 256
 """Encounters that may have come or gone whatever the base's size, before all is folded."""

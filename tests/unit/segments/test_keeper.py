@@ -458,6 +458,25 @@ def test_damage_under_a_search_is_an_error_and_then_repaired(shards: Shards) -> 
     assert {after for _, after in source.asked} == {0}
 
 
+def test_a_fold_that_meets_damage_repairs_it(shards: Shards) -> None:
+    of = shards.settings("disk", PlainBlocks())
+    source = everybody(7)
+    shard = shards.loaded(source, of)
+    expected = found(shard, 7)
+    file = path(shards, PARTITIONS[0])
+    content = bytearray(file.read_bytes())
+    content[len(content) - 1000] ^= 1  # in the last block
+    with file.open("r+b") as opened:
+        opened.write(content)
+    source.events += [("remove", 0)]
+    shard.catch_up(8)
+    shard.fold()
+    assert found(shard, 8) == [hit for hit in expected if hit[0] != "e0"]
+    again = Watched(source.events)
+    assert found(shards.loaded(again, of), 8) == found(shard, 8)
+    assert 0 not in {after for _, after in again.asked}
+
+
 def test_an_erasure_while_it_is_read_has_loading_begin_again(shards: Shards) -> None:
     @dataclass(slots=True)
     class Erased(Watched):

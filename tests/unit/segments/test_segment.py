@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -203,6 +204,12 @@ def test_segments_of_this_version_stay_readable() -> None:
 def test_segments_of_another_version_are_said_to_be() -> None:
     with pytest.raises(SegmentError, match="has version 0, this release reads 1"):
         Segment.open(DATA / "version-0.segment", PlainBlocks())
+
+
+def test_its_error_travels_between_actors() -> None:
+    error = SegmentError("has a damaged block")
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again)) == (SegmentError, str(error))
 
 
 def test_the_key_is_needed(tmp_path: Path) -> None:
