@@ -2,7 +2,8 @@
 
 ``cupy`` needs a device and runs with ``-m gpu``; ``cupy (emulated)`` is the same backend with its
 kernels compiled for the host; ``numpy in layers`` is a gallery as a shard holds it, a base and what
-came since. ``on disk`` is a backend whose galleries stay in a sealed segment but for their sketches.
+came since. ``on disk`` is a backend whose galleries stay in a sealed segment but for their
+sketches.
 """
 
 from __future__ import annotations

@@ -244,7 +244,7 @@ def runs_of(owner: NDArray[np.intp]) -> Iterator[tuple[int, slice]]:
 
 def as_items(descriptors: NDArray[np.int8]) -> NDArray[np.void]:
     """Descriptors (m, d) or (m, 1, d) as one item each, (m,); moved so, they take half the time."""
-    rows = descriptors.reshape(len(descriptors), DIMENSIONS)
+    rows = np.ascontiguousarray(descriptors.reshape(len(descriptors), DIMENSIONS))
     return rows.view(np.dtype((np.void, DIMENSIONS)))[:, 0]
 
 
