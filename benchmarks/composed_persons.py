@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from benchmarks.real_prints import REAL_SETS, RealSet, templates
 from workers.biometrics.model import FINGERS, Impression
+from workers.matching.columns import Columns
 from workers.matching.descriptor import describe_encounter
 from workers.matching.parameters import descriptor_hash
-from workers.matching.sketch import Level, gallery_row
+from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate, FingerTemplate
 from workers.synthesis.templates import generate_population
 
@@ -124,10 +125,8 @@ class Others:
                 else:
                     fingers.append(generated[int(rng.integers(len(generated)))])
             self.people.append(compose(fingers, np.arange(len(FINGERS))))
-        self.rows = {
-            level: np.stack([gallery_row(p, level) for p in self.people]).astype(np.float32)
-            for level in Level
-        }
+        sketches = Columns.of(self.people).sketches
+        self.rows = {level: sketches[level].astype(np.float32) for level in Level}
 
     def without(self, person: Drawn) -> NDArray[np.bool_]:
         """Who has none of a person's fingers where that has them."""

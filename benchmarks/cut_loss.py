@@ -17,6 +17,7 @@ from benchmarks.composed_persons import OTHERS, Others, draw_person, real_finger
 from benchmarks.real_prints import DEVELOPMENT
 from benchmarks.record import record
 from workers.matching.backends import load_backend
+from workers.matching.columns import Columns
 from workers.matching.probe import prepare_probe
 
 SEED = 7110
@@ -30,7 +31,7 @@ def main() -> None:
     real = real_fingers()
     others = Others(real, rng)
     backend = load_backend("numpy")
-    packed = backend.pack(others.people)
+    packed = backend.pack(Columns.of(others.people))
     result: dict[str, Any] = {"others": OTHERS, "shares": list(SHARES), "fingers": {}}
     for count, draws in DRAWS.items():
         above = []
@@ -39,7 +40,7 @@ def main() -> None:
             probe = prepare_probe(person.probe)
             rows = np.flatnonzero(others.without(person))
             scores = backend.screen(probe, packed, rows, lambda: None)
-            mate = backend.pack([person.mate])
+            mate = backend.pack(Columns.of([person.mate]))
             (score,) = backend.screen(probe, mate, np.array([0]), lambda: None)
             above.append(int((scores > score).sum()))
         lost = [int((np.array(above) >= share * OTHERS).sum()) for share in SHARES]

@@ -19,6 +19,7 @@ from cluster.store import SubjectOf
 from coordinator.evaluate.searches import CANDIDATES
 from coordinator.search.merge import SubjectHit, rank_subjects
 from workers.matching.backends import load_backend
+from workers.matching.columns import Columns
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.search import RowsAnswer, search_partitions
 from workers.matching.shortlist import Rows
@@ -75,7 +76,7 @@ class EnrolledGallery:
         self._is_fewer = order >= len(people)
         every = [*people, *(fewer[int(person)] for person in self._fewer)]
         self._backend = load_backend("numpy")
-        self._packed = self._backend.pack([every[row] for row in order])
+        self._packed = self._backend.pack(Columns.of([every[row] for row in order]))
         ends = np.searchsorted(self._partition, np.arange(1, partitions))
         self._rows = np.split(np.arange(len(order)), ends)
 

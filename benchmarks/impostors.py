@@ -22,6 +22,7 @@ from coordinator.evaluate.dataset import Scan
 from coordinator.paths import cache_directory, write_whole
 from workers.biometrics.model import FINGERS, Impression
 from workers.matching.backends import load_backend
+from workers.matching.columns import Columns
 from workers.matching.descriptor import describe_encounter
 from workers.matching.parameters import CALIBRATION_FILE
 from workers.matching.probe import prepare_probe
@@ -55,7 +56,7 @@ def _compare(seed: int, probes: int, gallery: int) -> NDArray[np.float64]:
     backend = load_backend("numpy")
     rows = np.arange(gallery)
     scores = np.empty((2, 2, probes, gallery, len(FINGERS)))
-    packed = [backend.pack(_persons(seed, 0, gallery, kind)) for kind in IMPRESSIONS]
+    packed = [backend.pack(Columns.of(_persons(seed, 0, gallery, kind))) for kind in IMPRESSIONS]
     for ours, kind in enumerate(IMPRESSIONS):
         for row, person in enumerate(_persons(seed, gallery, probes, kind)):
             probe = prepare_probe(person)

@@ -22,6 +22,7 @@ from benchmarks.record import record
 from workers.biometrics.model import FINGERS, Impression
 from workers.matching.backend import PackedGallery
 from workers.matching.backends import load_backend
+from workers.matching.columns import Columns
 from workers.matching.descriptor import describe_encounter
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.template import EncounterTemplate, FingerTemplate
@@ -66,15 +67,14 @@ class Screen:
     def __init__(self) -> None:
         self._backend = load_backend("numpy")
         self._rng = np.random.default_rng(SEED)
-        self._background = self._backend.pack(
-            [
-                describe_encounter(ten_print.samples)
-                for impression in (Impression.PLAIN, Impression.ROLLED)
-                for ten_print in generate_population(
-                    SEED, BACKGROUND // 2, impression=impression, fingers=POSITIONS
-                )
-            ]
-        )
+        people = [
+            describe_encounter(ten_print.samples)
+            for impression in (Impression.PLAIN, Impression.ROLLED)
+            for ten_print in generate_population(
+                SEED, BACKGROUND // 2, impression=impression, fingers=POSITIONS
+            )
+        ]
+        self._background = self._backend.pack(Columns.of(people))
 
     def one(self, prints: Prints) -> NDArray[np.int64]:
         """Background fingers above each mate, by every print of a finger for every other."""
@@ -109,7 +109,9 @@ class Screen:
     ) -> NDArray[np.int64]:
         prepared = prepare_probe(_person(probe))
         background = self._screened(prepared, self._background)
-        mated = self._screened(prepared, self._backend.pack([_person(m) for m in mates]))
+        mated = self._screened(
+            prepared, self._backend.pack(Columns.of([_person(m) for m in mates]))
+        )
         # A tie goes on with what it ties with: only what is above stands in the way.
         return np.asarray((background[None, :] > mated[:, None]).sum(axis=1))
 

@@ -26,9 +26,10 @@ from benchmarks.composed_persons import (
 )
 from benchmarks.real_prints import DEVELOPMENT
 from benchmarks.record import record
+from workers.matching.columns import Columns
 from workers.matching.parameters import PARAMETERS
 from workers.matching.probe import prepare_probe
-from workers.matching.sketch import Level, gallery_row
+from workers.matching.sketch import Level
 
 SEED = 7109
 DRAWS = {10: 1000, 8: 1000, 4: 3000, 2: 3000}
@@ -52,10 +53,11 @@ def main() -> None:
             drawn[draw] = person.fingers
             weights = prepare_probe(person.probe).sketch
             apart = others.without(person)
+            mate = Columns.of([person.mate]).sketches
             for level in Level:
                 row = weights[level].astype(np.float32)
                 scores = others.rows[level][apart] @ row
-                score = float(gallery_row(person.mate, level).astype(np.float32) @ row)
+                score = float(mate[level][0].astype(np.float32) @ row)
                 above[level][draw] = (scores > score).mean()
         result["fingers"][str(count)] = _curves(above, drawn, len(real), rng)
         print(count, result["fingers"][str(count)])

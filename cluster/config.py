@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from cluster.sealing import SealedBlocks
+from cluster.store.keys import KeyProvider
 from workers.batching import BATCH_MAX
 from workers.biometrics.quality import QualityGate
+from workers.segments.codec import PlainBlocks
+from workers.segments.folder import SegmentSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,12 @@ class ClusterConfig:
         shards: shard workers; 0 makes one for each CPU of the cluster, at least two.
         replicas: shards that hold each partition.
         extractors: extraction workers.
+        segments: folder on each machine, for the base of every partition on its disk; without one
+            shards read the store whenever they start. Shards and galleries may share it.
+        segment_codec: ``"sealed"`` under a key that the store's key provider wraps, or
+            ``"plain"``, which whoever reads the disk can read.
+        descriptors: ``"memory"`` holds all minutiae in memory, ``"disk"`` sketches alone, and
+            reads the minutiae of the shortlist from the segments.
         backend: matching backend of the shards: ``"auto"``, ``"numpy"``, ``"cupy"``,
             ``"reference"``.
         gate: which extracted fingers are good enough to be compared.
@@ -40,6 +51,9 @@ class ClusterConfig:
     shards: int = 2
     replicas: int = 1
     extractors: int = 1
+    segments: Path | None = None
+    segment_codec: Literal["sealed", "plain"] = "sealed"
+    descriptors: Literal["memory", "disk"] = "memory"
     backend: str = "auto"
     gate: QualityGate = field(default_factory=QualityGate)
     gpu_weight: int = 16
@@ -55,3 +69,18 @@ class ClusterConfig:
             raise ValueError("replicas, gpu_weight and searches_max must be at least 1")
         if min(self.attempt_timeout_s, self.load_timeout_s) <= 0:
             raise ValueError("every time must be positive")
+        if self.descriptors == "disk" and self.segments is None:
+            raise ValueError("descriptors on disk need a folder for segments")
+
+    def segment_settings(self, keys: KeyProvider | None) -> SegmentSettings | None:
+        """Of the shards; None where there are no segments.
+
+        Raises:
+            ValueError: they are to be sealed, and there are no keys.
+        """
+        if self.segments is None:
+            return None
+        if self.segment_codec == "sealed" and keys is None:
+            raise ValueError("sealed segments need keys")
+        codec = SealedBlocks(keys) if self.segment_codec == "sealed" and keys else PlainBlocks()
+        return SegmentSettings(self.segments, codec, self.descriptors)

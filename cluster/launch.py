@@ -24,7 +24,7 @@ GCS_RECONNECT_TIMEOUT_S = 3600
 def make_executor(config: ClusterConfig, store: Store, keys: KeyProvider) -> Executor:
     """The executor that the configuration names; not started yet."""
     if config.executor == "inprocess":
-        return InProcessExecutor(config, store)
+        return InProcessExecutor(config, store, keys)
     from cluster.executors.ray_executor import RayExecutor
 
     return RayExecutor(config, store, keys)

@@ -5,7 +5,6 @@ It knows neither Ray nor the store, only a `GallerySource` to read changes from.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,17 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from workers.errors import ErrorCode, RidgelineError
+from workers.gallery_keeper import GalleryKeeper
 from workers.matching.backend import Backend, Checkpoint
 from workers.matching.layered import LayeredBackend
+from workers.matching.on_demand import OnDemandBackend
 from workers.matching.probe import Probe
 from workers.matching.search import RowsAnswer, search_left
 from workers.matching.shortlist import NOT_SKETCHED, Left, View, compare_everybody, first_level
 from workers.matching.sketch import Level
-from workers.search_pool import POLL_S, SearchPool
+from workers.search_pool import SearchPool
+from workers.segments.folder import SegmentSettings
+from workers.segments.layout import SegmentError
 from workers.shard_gallery import GallerySource, GalleryState
 
 SEARCHES_AT_ONCE: Final = 2
@@ -154,69 +157,43 @@ class Shard:
         partitions: Collection[int],
         source: GallerySource,
         backend: Backend,
+        segments: SegmentSettings | None = None,
     ) -> None:
         self.shard_id = shard_id
-        self.partitions = tuple(sorted(partitions))
-        self._source = source
         self._backend = backend
-        self._layered = LayeredBackend(backend)
-        self._applying = threading.Lock()
-        self._assigning = threading.Lock()
-        self._state = self._load(self.partitions, 0)
+        searching = OnDemandBackend(backend)
+        self._layered = LayeredBackend(searching)
+        self._keeper = GalleryKeeper(partitions, source, searching, segments, shard_id)
         self._pool: SearchPool[_Search, _Group, ShardAnswer] = SearchPool(
             self._compare, self._finish, threads=SEARCHES_AT_ONCE, name=shard_id
         )
         self._passes = self._passed = 0
 
+    @property
+    def partitions(self) -> tuple[int, ...]:
+        """Held now, ascending."""
+        return self._keeper.state.partitions
+
     def load(self) -> None:
-        """Reads every partition from the source as of its newest sequence."""
-        with self._applying:
-            self._state = self._load(self.partitions, self._source.sequence())
+        """See `GalleryKeeper.load`."""
+        self._keeper.load()
 
     def assign(self, partitions: Collection[int]) -> None:
-        """Holds these partitions from now on, as of the source's newest sequence at least.
+        """See `GalleryKeeper.assign`."""
+        self._keeper.assign(partitions)
 
-        They are loaded beside the searches, which meanwhile go on in what is held already and
-        may bring it to newer sequences.
-        """
-        wanted = tuple(sorted(partitions))
-        with self._assigning:
-            if wanted == self.partitions and self._state.sequence:
-                return
-            sequence = self._source.sequence()
-            loaded = self._load(wanted, sequence)
-            with self._applying:
-                if self._state.sequence > sequence:
-                    loaded = self._advanced(loaded, wanted, self._state.sequence)
-                # A search looks at the partitions before and after it takes the state: what goes
-                # is not there any more before the state lacks it, and what comes not before it
-                # has it.
-                self.partitions = tuple(p for p in self.partitions if p in wanted)
-                self._state = loaded
-                self.partitions = wanted
+    def fold(self) -> None:
+        """See `GalleryKeeper.fold`."""
+        self._keeper.fold()
 
     def close(self) -> None:
         """Ends its threads, once every search has come to its end."""
         self._pool.close()
+        self._keeper.close()
 
     def catch_up(self, sequence: int, checkpoint: Checkpoint = lambda: None) -> None:
-        """Applies the source's changes up to `sequence`; does nothing if they are applied.
-
-        Args:
-            checkpoint: called while another caller applies changes; what this one has begun
-                to apply it applies whole.
-
-        Raises:
-            RidgelineError: SEQUENCE_UNAVAILABLE if the source has not come that far.
-        """
-        if self._state.sequence >= sequence:
-            return
-        while not self._applying.acquire(timeout=POLL_S):
-            checkpoint()
-        try:
-            self._apply(sequence)
-        finally:
-            self._applying.release()
+        """See `GalleryKeeper.catch_up`."""
+        self._keeper.catch_up(sequence, checkpoint)
 
     def search(
         self, request: ShardRequest, cancelled: Callable[[], bool] = lambda: False
@@ -237,11 +214,10 @@ class Shard:
                 raise RidgelineError(ErrorCode.DEADLINE_EXCEEDED, "the shard ran out of time")
 
         checkpoint()
-        self._require(request.partitions)
-        self.catch_up(request.sequence, checkpoint)
-        self._require(request.partitions)
-        state = self._state
-        self._require(request.partitions)
+        self._keeper.catch_up(request.sequence, checkpoint)
+        state = self._keeper.state
+        if not set(request.partitions) <= set(state.partitions):
+            raise RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "a partition is not placed here")
         if not state.shows(request.sequence):
             raise RidgelineError(
                 ErrorCode.SEQUENCE_UNAVAILABLE,
@@ -249,50 +225,26 @@ class Shard:
             )
         level = first_level(request.probe, exhaustive=request.exhaustive)
         group = None if level is None else _Group(level, request.partitions)
-        return self._pool.run(_Search(request, state), group, checkpoint)
+        try:
+            return self._pool.run(_Search(request, state), group, checkpoint)
+        except SegmentError:
+            # Another replica answers this one; the next finds a gallery without the damage.
+            self._keeper.repair()
+            raise
 
     def state(self) -> ShardState:
         """The shard's account of itself."""
-        state = self._state
+        state = self._keeper.state
         return ShardState(
             shard_id=self.shard_id,
             backend=self._backend.name,
-            partitions=self.partitions,
+            partitions=state.partitions,
             encounters=state.encounters,
             sequence=state.sequence,
             nbytes=state.gallery.nbytes,
             passes=self._passes,
             passed=self._passed,
         )
-
-    def _require(self, partitions: Collection[int]) -> None:
-        if not set(partitions) <= set(self.partitions):
-            raise RidgelineError(ErrorCode.SHARD_UNAVAILABLE, "a partition is not placed here")
-
-    def _load(self, partitions: Collection[int], sequence: int) -> GalleryState:
-        changes = list(self._source.changes(partitions, after=0, upto=sequence)) if sequence else []
-        return GalleryState.load(self._backend, changes, sequence)
-
-    def _apply(self, sequence: int) -> None:
-        state = self._state
-        if state.sequence >= sequence:
-            return
-        if self._source.sequence() < sequence:
-            raise RidgelineError(
-                ErrorCode.SEQUENCE_UNAVAILABLE, f"the store has not reached {sequence} here"
-            )
-        self._state = self._advanced(state, self.partitions, sequence)
-
-    def _advanced(
-        self, state: GalleryState, partitions: Collection[int], sequence: int
-    ) -> GalleryState:
-        """A state of some partitions brought to a sequence that the source has reached."""
-        if state.sequence == 0:
-            return self._load(partitions, sequence)
-        changes = list(self._source.changes(partitions, after=state.sequence, upto=sequence))
-        if state.fits(sum(change.template is not None for change in changes)):
-            return state.apply(self._backend, changes, sequence)
-        return self._load(partitions, sequence)
 
     def _compare(self, group: _Group, searches: Sequence[_Search], checkpoint: Checkpoint) -> None:
         """One pass over the sketches for some searches.

@@ -13,6 +13,7 @@ import threadpoolctl
 from workers.batching import BATCH_MAX
 from workers.errors import RidgelineError
 from workers.matching.backends import load_backend
+from workers.segments.folder import SegmentSettings
 from workers.shard import Shard, ShardAnswer, ShardRequest, ShardState
 from workers.shard_gallery import GallerySource
 
@@ -34,7 +35,7 @@ class ShardActor:
 
     Errors that a caller can act on are returned, not raised: Ray would wrap them. A restarted
     actor has the partitions that it was made with, and loads them at its first search unless
-    it is assigned others.
+    it is assigned others, from its machine's segments if it has any.
     """
 
     def __init__(
@@ -43,9 +44,10 @@ class ShardActor:
         partitions: tuple[int, ...],
         open_source: Callable[[], GallerySource],
         backend: str,
+        segments: SegmentSettings | None = None,
     ) -> None:
         threadpoolctl.threadpool_limits(1, user_api="blas")
-        self._shard = Shard(shard_id, partitions, open_source(), load_backend(backend))
+        self._shard = Shard(shard_id, partitions, open_source(), load_backend(backend), segments)
         self._lock = threading.Lock()
         self._running: dict[str, threading.Event] = {}
         self._cancelled: deque[str] = deque(maxlen=_CANCELLED_EARLY)
@@ -55,6 +57,14 @@ class ShardActor:
         """See `Shard.assign`."""
         try:
             self._shard.assign(partitions)
+        except RidgelineError as error:
+            return error
+        return self._shard.state()
+
+    def fold(self) -> ShardState | RidgelineError:
+        """See `Shard.fold`."""
+        try:
+            self._shard.fold()
         except RidgelineError as error:
             return error
         return self._shard.state()

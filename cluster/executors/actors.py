@@ -14,6 +14,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from cluster.layout import Node, ShardSpec
 from workers import extractor_actor, shard_actor
 from workers.biometrics.quality import QualityGate
+from workers.segments.folder import SegmentSettings
 from workers.shard_gallery import GallerySource
 
 T = TypeVar("T")
@@ -27,13 +28,20 @@ class ActorStarter:
 
     Args:
         open_source: opens the gallery's source in the process of a shard.
+        segments: where shards keep theirs, if anywhere.
     """
 
-    def __init__(self, open_source: Callable[[], GallerySource], gate: QualityGate) -> None:
+    def __init__(
+        self,
+        open_source: Callable[[], GallerySource],
+        gate: QualityGate,
+        segments: SegmentSettings | None,
+    ) -> None:
         # In every name: a restarted coordinator must not meet actors of the last one.
         self._generation = uuid.uuid4().hex[:8]
         self._open_source = open_source
         self._gate = gate
+        self._segments = segments
 
     def shard(self, spec: ShardSpec) -> Any:
         """A shard without partitions. It stays on its node: a node that is lost is made up for
@@ -45,7 +53,7 @@ class ActorStarter:
                 num_gpus=spec.gpus,
                 scheduling_strategy=NodeAffinitySchedulingStrategy(spec.slot.node, soft=False),
             )
-            .remote(spec.slot.shard_id, (), self._open_source, spec.backend)
+            .remote(spec.slot.shard_id, (), self._open_source, spec.backend, self._segments)
         )
 
     def extractor(self, home: Node) -> Any:

@@ -24,7 +24,7 @@ from cluster.placement import Slot, place
 from cluster.rebalance import RebalancePlan, plan
 from cluster.shard_health import ShardHealth
 from cluster.source import StoreSource
-from cluster.store import Store
+from cluster.store import KeyProvider, Store
 from workers.batching import BATCH_MAX
 from workers.biometrics.model import Submission
 from workers.errors import ErrorCode, RidgelineError
@@ -37,13 +37,22 @@ class InProcessExecutor:
     """Runs everything here; NumPy and onnxruntime release the interpreter lock.
 
     Args:
+        keys: that segments are sealed under; needed where those are configured.
         sequence: to hold the gallery at; by default it follows the store.
     """
 
-    def __init__(self, config: ClusterConfig, store: Store, *, sequence: int | None = None) -> None:
+    def __init__(
+        self,
+        config: ClusterConfig,
+        store: Store,
+        keys: KeyProvider | None = None,
+        *,
+        sequence: int | None = None,
+    ) -> None:
         self._config = config
         self._store = store
         self._sequence = sequence
+        self._segments = config.segment_settings(keys)
         count = config.shards or max(2, os.cpu_count() or 1)
         self._slots = [Slot(f"shard-{i}", "local") for i in range(count)]
         self._placement = place(store.partitions, self._slots, replicas=config.replicas)
@@ -64,7 +73,9 @@ class InProcessExecutor:
         backend = load_backend(self._config.backend)
         for slot in self._slots:
             partitions = self._placement.partitions_of(slot.shard_id)
-            self._shards[slot.shard_id] = Shard(slot.shard_id, partitions, source, backend)
+            self._shards[slot.shard_id] = Shard(
+                slot.shard_id, partitions, source, backend, self._segments
+            )
         loop = asyncio.get_running_loop()
         await asyncio.gather(
             *(loop.run_in_executor(self._threads, shard.load) for shard in self._shards.values())

@@ -51,7 +51,11 @@ class RayExecutor:
     def __init__(self, config: ClusterConfig, store: Store, keys: KeyProvider) -> None:
         self._config = config
         self._store = store
-        self._starter = ActorStarter(StoreSourceFactory(store.database.url, keys), config.gate)
+        self._starter = ActorStarter(
+            StoreSourceFactory(store.database.url, keys),
+            config.gate,
+            config.segment_settings(keys),
+        )
         self._extractors = ExtractorPool(self._starter.extractor)
         self._health = ShardHealth()
         self._admission = Admission(config.searches_max)

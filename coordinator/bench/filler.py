@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from workers.biometrics.model import FINGERS, Impression
 from workers.matching.backends.numpy_backend import NumpyBackend, NumpyGallery
+from workers.matching.columns import Columns
 from workers.matching.descriptor import describe_encounter
 from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate
@@ -41,7 +42,7 @@ class Filler:
     def make(persons: int = MADE) -> Filler:
         """Generates and packs the persons."""
         people = [describe_encounter(t.samples) for t in generate_population(SEED, persons)]
-        return Filler(people, NumpyBackend().pack(people))
+        return Filler(people, NumpyBackend().pack(Columns.of(people)))
 
     def gallery(self, subjects: int) -> NumpyGallery:
         """That many persons of ten fingers; the first ones are the generated persons themselves."""

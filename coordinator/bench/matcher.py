@@ -17,6 +17,7 @@ from coordinator.bench.filler import MADE, SEED, Filler, probes
 from coordinator.progress import Track
 from workers.biometrics.model import Impression, TenPrint
 from workers.matching.backends.numpy_backend import NumpyBackend, NumpyGallery
+from workers.matching.columns import Columns
 from workers.matching.descriptor import describe_encounter
 from workers.matching.parameters import parameters_hash
 from workers.matching.probe import prepare_probe
@@ -117,7 +118,7 @@ def screen_rate(probe_minutiae: int, gallery_minutiae: int, batch: int = 1) -> f
     backend = NumpyBackend()
     large = _persons_of(max(probe_minutiae, gallery_minutiae))
     people = [large[i % len(large)].cut(gallery_minutiae) for i in range(SCREENED)]
-    packed = backend.pack(people)
+    packed = backend.pack(Columns.of(people))
     probe = prepare_probe(large[0].cut(probe_minutiae))
     rows = np.arange(SCREENED)
 

@@ -9,6 +9,7 @@ import numpy as np
 from cluster.store import StoredEncounter
 from workers.biometrics.model import Impression
 from workers.matching.backend import Backend
+from workers.matching.columns import Columns
 from workers.matching.fuse import fuse
 from workers.matching.probe import Probe
 from workers.matching.template import EncounterTemplate, FingerTemplate
@@ -24,7 +25,7 @@ def compare_encounters(
     Raises:
         RidgelineError: PARAMETERS_MISMATCH where one was described with other parameters.
     """
-    gallery = backend.pack([encounter.template for encounter in encounters])
+    gallery = backend.pack(Columns.of([encounter.template for encounter in encounters]))
     rows = np.arange(len(encounters), dtype=np.intp)
     scores = backend.consolidate(probe, gallery, rows, lambda: None)
     fused = fuse(scores)

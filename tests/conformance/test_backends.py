@@ -2,7 +2,8 @@
 
 ``cupy`` needs a device and runs with ``-m gpu``; ``cupy (emulated)`` is the same backend with its
 kernels compiled for the host; ``numpy in layers`` is a gallery as a shard holds it, a base and what
-came since.
+came since. ``on disk`` is a backend whose galleries stay in a sealed segment but for their
+sketches.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -19,30 +21,64 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from cluster.sealing import SealedBlocks
+from cluster.store import FileKeyProvider
 from tests.kernels.emulated import emulated_backend
 from tests.kernels.prints import drawn_again, drawn_encounter
-from tests.unit.matching.samples import encounter, sample
+from tests.unit.matching.samples import encounter, gallery_row, sample
 from workers.biometrics.model import Impression
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.assign import assign
 from workers.matching.backend import Backend, PackedGallery
 from workers.matching.backends import load_backend, numpy_backend
+from workers.matching.columns import Columns
 from workers.matching.descriptor import describe_encounter
 from workers.matching.layered import LayeredBackend, LayeredGallery
+from workers.matching.on_demand import OnDemandBackend
 from workers.matching.parameters import PARAMETERS, descriptor_hash
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.screen import NOT_COMPARED
 from workers.matching.search import search_partitions
-from workers.matching.sketch import Level, gallery_row
+from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate
+from workers.segments.encounters import Encounters
+from workers.segments.layout import Header
+from workers.segments.segment import Segment, write_segment
 
 EMULATED = "cupy (emulated)"
 LAYERS = "numpy in layers"
-BACKENDS = ("numpy", LAYERS, "reference", EMULATED, pytest.param("cupy", marks=pytest.mark.gpu))
+ON_DISK = ", on disk"
+BACKENDS = (
+    *("numpy", LAYERS, "reference", EMULATED),
+    *("numpy" + ON_DISK, "reference" + ON_DISK, EMULATED + ON_DISK),
+    pytest.param("cupy", marks=pytest.mark.gpu),
+)
+QUICK = [name for name in BACKENDS if "reference" not in str(name)]
 
 
 def no_checkpoint() -> None:
     """Work goes on."""
+
+
+class OnDisk(OnDemandBackend):
+    """Packs into a segment, whose minutiae are read as they are needed."""
+
+    def __init__(self, inner: Backend, folder: Path) -> None:
+        super().__init__(inner)
+        self._folder = folder
+
+    def pack(self, columns: Columns) -> PackedGallery:
+        codec = SealedBlocks(FileKeyProvider(self._folder / "master.key"))
+        header = Header("1", "this gallery", 0, 1, 1, descriptor_hash(), "", "")
+        people = Encounters([""] * columns.rows, np.ones(columns.rows, np.int64), columns)
+        write_segment(self._folder / "a.segment", header, codec, people.runs(4))
+        opened = Segment.open(self._folder / "a.segment", codec)
+        return self.leave_on_disk(opened.encounters.columns)
+
+
+def pack(backend: Backend, people: Sequence[EncounterTemplate]) -> PackedGallery:
+    """Templates packed."""
+    return backend.pack(Columns.of(people))
 
 
 def screen_all(backend: Backend, probe: Probe, gallery: PackedGallery) -> NDArray[np.int32]:
@@ -53,17 +89,20 @@ def screen_all(backend: Backend, probe: Probe, gallery: PackedGallery) -> NDArra
 class InLayers(LayeredBackend):
     """Packs into layers of different sizes, one of them empty."""
 
-    def pack(self, templates: Sequence[EncounterTemplate]) -> PackedGallery:
-        ends = [0, len(templates) // 5, len(templates) // 5, len(templates) // 2, len(templates)]
-        parts = [templates[first:end] for first, end in pairwise(ends)]
+    def pack(self, columns: Columns) -> PackedGallery:
+        n = columns.rows
+        ends = [0, n // 5, n // 5, n // 2, n]
+        parts = [columns.take(np.arange(first, end)) for first, end in pairwise(ends)]
         return LayeredGallery(tuple(load_backend("numpy").pack(part) for part in parts))
 
 
 @pytest.fixture(params=BACKENDS, scope="module")
-def backend(request: pytest.FixtureRequest) -> Backend:
+def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Backend:
     if request.param == LAYERS:
         return InLayers(load_backend("numpy"))
-    return emulated_backend() if request.param == EMULATED else load_backend(request.param)
+    name = request.param.removesuffix(ON_DISK)
+    inner: Backend = emulated_backend() if name == EMULATED else load_backend(name)
+    return inner if name == request.param else OnDisk(inner, tmp_path_factory.mktemp("disk"))
 
 
 def gallery_of_persons() -> list[EncounterTemplate]:
@@ -117,8 +156,8 @@ def test_screen_equals_reference(
     probe: Probe, persons: list[EncounterTemplate], backend: Backend
 ) -> None:
     reference = load_backend("reference")
-    expected = screen_all(reference, probe, reference.pack(persons))
-    screened = screen_all(backend, probe, backend.pack(persons))
+    expected = screen_all(reference, probe, pack(reference, persons))
+    screened = screen_all(backend, probe, pack(backend, persons))
     assert screened.dtype == np.int32
     np.testing.assert_array_equal(screened, expected)
 
@@ -128,8 +167,8 @@ def test_consolidation_equals_reference_to_the_bit(
 ) -> None:
     rows = np.arange(len(persons))
     reference = load_backend("reference")
-    expected = reference.consolidate(probe, reference.pack(persons), rows, no_checkpoint)
-    scores = backend.consolidate(probe, backend.pack(persons), rows, no_checkpoint)
+    expected = reference.consolidate(probe, pack(reference, persons), rows, no_checkpoint)
+    scores = backend.consolidate(probe, pack(backend, persons), rows, no_checkpoint)
     assert scores.dtype == np.float64
     np.testing.assert_array_equal(scores, expected)
 
@@ -138,7 +177,7 @@ def test_consolidation_answers_rows_in_the_order_asked(
     persons: list[EncounterTemplate], backend: Backend
 ) -> None:
     probe = prepare_probe(encounter(0, session=1))
-    packed = backend.pack(persons)
+    packed = pack(backend, persons)
     rows = np.array([8, 3, 0, 5])
     whole = backend.consolidate(probe, packed, np.arange(len(persons)), no_checkpoint)
     some = backend.consolidate(probe, packed, rows, no_checkpoint)
@@ -151,11 +190,11 @@ def test_scores_of_one_row_do_not_depend_on_the_others(
     persons: list[EncounterTemplate], backend: Backend
 ) -> None:
     probe = prepare_probe(encounter(0, session=1))
-    packed = backend.pack(persons)
+    packed = pack(backend, persons)
     together = backend.consolidate(probe, packed, np.arange(len(persons)), no_checkpoint)
     screened = screen_all(backend, probe, packed)
     for row, person in enumerate(persons):
-        alone = backend.pack([person])
+        alone = pack(backend, [person])
         one = backend.consolidate(probe, alone, np.array([0]), no_checkpoint)
         np.testing.assert_array_equal(one[0], together[row])
         assert screen_all(backend, probe, alone)[0] == screened[row]
@@ -165,7 +204,7 @@ def test_screen_answers_rows_in_the_order_asked(
     persons: list[EncounterTemplate], backend: Backend
 ) -> None:
     probe = prepare_probe(encounter(0, session=1))
-    packed = backend.pack(persons)
+    packed = pack(backend, persons)
     rows = np.array([8, 3, 0])  # so few that they are not compared in whole blocks
     some = backend.screen(probe, packed, rows, no_checkpoint)
     np.testing.assert_array_equal(some, screen_all(backend, probe, packed)[rows])
@@ -182,9 +221,9 @@ def test_selection_equals_reference(
     depths = np.full((len(probes), len(partitions)), depth)
     reference = load_backend("reference")
     expected = reference.select(
-        level, probes, reference.pack(persons), partitions, depths, no_checkpoint
+        level, probes, pack(reference, persons), partitions, depths, no_checkpoint
     )
-    found = backend.select(level, probes, backend.pack(persons), partitions, depths, no_checkpoint)
+    found = backend.select(level, probes, pack(backend, persons), partitions, depths, no_checkpoint)
     for ours, theirs in zip(found, expected, strict=True):
         for one, other in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(one.rows, other.rows)
@@ -196,7 +235,12 @@ def test_selection_keeps_ties(persons: list[EncounterTemplate], backend: Backend
     probe = prepare_probe(encounter(0, session=1))
     rows = np.arange(len(persons))  # rows 0 and 8 are the same person's
     [[found]] = backend.select(
-        Level.FINE, [probe], backend.pack(persons), [rows], np.array([[1]]), no_checkpoint
+        Level.FINE,
+        [probe],
+        pack(backend, persons),
+        [rows],
+        np.array([[1]]),
+        no_checkpoint,
     )
     assert found.rows.tolist() == [0, 8]
 
@@ -216,9 +260,11 @@ def test_a_sketched_search_ranks_as_reference(backend: Backend) -> None:
     visible = [np.arange(count)]
     reference = load_backend("reference")
     [expected] = search_partitions(
-        reference, probe, reference.pack(persons), visible, limit=5
+        reference, probe, pack(reference, persons), visible, limit=5
     ).partitions
-    [answer] = search_partitions(backend, probe, backend.pack(persons), visible, limit=5).partitions
+    [answer] = search_partitions(
+        backend, probe, pack(backend, persons), visible, limit=5
+    ).partitions
     assert answer.sketched == count
     assert answer.screened < count
     np.testing.assert_array_equal(answer.rows, expected.rows)
@@ -232,10 +278,10 @@ def test_search_ranks_as_reference(
     visible = np.arange(len(persons))
     reference = load_backend("reference")
     [expected] = search_partitions(
-        reference, probe, reference.pack(persons), [visible], limit=5
+        reference, probe, pack(reference, persons), [visible], limit=5
     ).partitions
     [answer] = search_partitions(
-        backend, probe, backend.pack(persons), [visible], limit=5
+        backend, probe, pack(backend, persons), [visible], limit=5
     ).partitions
     np.testing.assert_array_equal(answer.rows, expected.rows)
     np.testing.assert_array_equal(answer.fused, expected.fused)
@@ -266,7 +312,7 @@ def test_any_prints_compare_as_reference(
     depths = np.array([[data.draw(st.integers(0, 4))]])
     probe = prepare_probe(asked)
     reference = load_backend("reference")
-    plain, packed = reference.pack(people), backend.pack(people)
+    plain, packed = pack(reference, people), pack(backend, people)
     for stage in ("screen", "consolidate"):
         expected = getattr(reference, stage)(probe, plain, rows, no_checkpoint)
         found = getattr(backend, stage)(probe, packed, rows, no_checkpoint)
@@ -303,7 +349,7 @@ def thousands() -> Thousands:
     people[7::60] = [drawn_again(mate, seed, 0.3) for seed in range(len(people[7::60]))]
     probe, some = prepare_probe(mate), np.random.default_rng(2).permutation(len(people))[::3]
     reference = load_backend("reference")
-    packed = reference.pack(people)
+    packed = pack(reference, people)
     screened = screen_all(reference, probe, packed)
     consolidated = reference.consolidate(probe, packed, some, no_checkpoint)
     return Thousands(people, probe, some, screened, consolidated)
@@ -311,18 +357,16 @@ def thousands() -> Thousands:
 
 def test_thousands_are_more_than_numpy_works_on_at_a_time() -> None:
     people = thousands().people
-    packed = numpy_backend.NumpyBackend().pack(people)
+    packed = numpy_backend.NumpyBackend().pack(Columns.of(people))
     assert len(people) > numpy_backend._SKETCH_BLOCK
     assert len(packed.positions[1].blocks) > numpy_backend._BLOCKS_SCORED
 
 
-@pytest.mark.parametrize(
-    "backend", [b for b in BACKENDS if b not in ("reference", EMULATED)], indirect=True
-)
+@pytest.mark.parametrize("backend", [b for b in QUICK if EMULATED not in str(b)], indirect=True)
 def test_thousands_of_fingers(backend: Backend) -> None:
     """Not the emulation, which would take minutes; its grids are proven on small sizes."""
     people, probe, some, screened, consolidated = thousands()
-    packed = backend.pack(people)
+    packed = pack(backend, people)
     np.testing.assert_array_equal(screen_all(backend, probe, packed), screened)
     found = backend.screen(probe, packed, some, no_checkpoint)
     np.testing.assert_array_equal(found, screened[some])
@@ -353,8 +397,8 @@ def test_assignment_ends_after_so_many_rounds(backend: Backend) -> None:
     probe = prepare_probe(EncounterTemplate((ours,), descriptor_hash()))
     people = [EncounterTemplate((theirs,), descriptor_hash())]
     reference, row = load_backend("reference"), np.array([0])
-    expected = reference.consolidate(probe, reference.pack(people), row, no_checkpoint)
-    scores = backend.consolidate(probe, backend.pack(people), row, no_checkpoint)
+    expected = reference.consolidate(probe, pack(reference, people), row, no_checkpoint)
+    scores = backend.consolidate(probe, pack(backend, people), row, no_checkpoint)
     np.testing.assert_array_equal(scores, expected)
     similarity = ours.descriptors.astype(np.int32) @ theirs.descriptors.T.astype(np.int32)
     assert assign(similarity.T[:, :, None]).counts == rounds
@@ -364,7 +408,7 @@ def test_rows_without_a_common_finger_are_not_compared(
     persons: list[EncounterTemplate], backend: Backend
 ) -> None:
     probe = prepare_probe(encounter(0, session=1))
-    packed = backend.pack(persons)
+    packed = pack(backend, persons)
     screened = screen_all(backend, probe, packed)
     assert np.flatnonzero(screened == NOT_COMPARED).tolist() == [3, 4]
     scores = backend.consolidate(probe, packed, np.array([2, 3, 7]), no_checkpoint)
@@ -374,7 +418,7 @@ def test_rows_without_a_common_finger_are_not_compared(
 
 def test_empty_gallery(backend: Backend) -> None:
     probe = prepare_probe(encounter(0))
-    packed = backend.pack([])
+    packed = pack(backend, [])
     assert packed.rows == 0
     [answer] = search_partitions(backend, probe, packed, [np.zeros(0, np.intp)], limit=5).partitions
     assert (answer.screened, answer.consolidated, len(answer.rows)) == (0, 0, 0)
@@ -382,7 +426,7 @@ def test_empty_gallery(backend: Backend) -> None:
 
 def test_checkpoint_stops_the_work(persons: list[EncounterTemplate], backend: Backend) -> None:
     probe = prepare_probe(encounter(0, session=1))
-    packed = backend.pack(persons)
+    packed = pack(backend, persons)
 
     def stop() -> None:
         raise RidgelineError(ErrorCode.CANCELLED, "stopped")
@@ -395,14 +439,14 @@ def test_checkpoint_stops_the_work(persons: list[EncounterTemplate], backend: Ba
         backend.consolidate(probe, packed, np.array([0]), stop)
 
 
-def test_templates_of_other_parameters_are_refused(backend: Backend) -> None:
+def test_templates_of_other_parameters_are_refused() -> None:
     foreign = EncounterTemplate(encounter(0).fingers, "0" * 64)
     with pytest.raises(RidgelineError) as raised:
-        backend.pack([foreign])
+        Columns.of([foreign])
     assert raised.value.code is ErrorCode.PARAMETERS_MISMATCH
 
 
-@pytest.mark.parametrize("backend", [b for b in BACKENDS if b != "reference"], indirect=True)
+@pytest.mark.parametrize("backend", QUICK, indirect=True)
 def test_many_minutiae(backend: Backend) -> None:
     """The largest fingers allowed, where indices and padding are at their limits.
 
@@ -410,7 +454,7 @@ def test_many_minutiae(backend: Backend) -> None:
     """
     person = encounter(0, fingers=(1,), impression=Impression.ROLLED, minutiae=None)
     most = PARAMETERS.descriptor.minutiae_max
-    packed = backend.pack([_tiled(person, most), person])
+    packed = pack(backend, [_tiled(person, most), person])
     probe = prepare_probe(_tiled(person, most))
     scores = backend.consolidate(probe, packed, np.array([0, 1]), no_checkpoint)
     # A print against itself, with every minutia twice; the score is at most 1 / size ** (1 / 4).

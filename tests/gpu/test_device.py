@@ -16,6 +16,7 @@ from workers.matching.backends.cupy_backend import CupyBackend
 from workers.matching.backends.cupy_probe import why_unusable
 from workers.matching.backends.device import Device
 from workers.matching.backends.numpy_backend import NumpyBackend
+from workers.matching.columns import Columns
 from workers.matching.kernels import SCREEN_TILES
 
 pytestmark = pytest.mark.gpu
@@ -60,13 +61,15 @@ def test_a_delta_is_packed_while_searches_run(device: Device) -> None:
     backend, numpy = CupyBackend(device), NumpyBackend()
     people = [drawn_encounter(seed, {1: 20 + seed % 30}) for seed in range(2_000)]
     probe = drawn_probe(5, {1: 40})
-    packed = backend.pack(people)
-    expected = numpy.screen(probe, numpy.pack(people), np.arange(len(people)), lambda: None)
+    packed = backend.pack(Columns.of(people))
+    expected = numpy.screen(
+        probe, numpy.pack(Columns.of(people)), np.arange(len(people)), lambda: None
+    )
     done = threading.Event()
 
     def pack_again_and_again() -> None:
         while not done.is_set():
-            backend.pack(people[:50])
+            backend.pack(Columns.of(people[:50]))
 
     packer = threading.Thread(target=pack_again_and_again)
     packer.start()

@@ -19,6 +19,7 @@ from workers.matching.backends.device_probe import forbidden_sectors
 from workers.matching.backends.device_sketch import sketch_bytes_per_row
 from workers.matching.backends.numpy_backend import NumpyBackend
 from workers.matching.backends.packing import pack_positions
+from workers.matching.columns import Columns
 from workers.matching.kernels import SCREEN_TILES
 from workers.matching.probe import Probe
 from workers.matching.template import EncounterTemplate
@@ -27,8 +28,12 @@ from workers.matching.template import EncounterTemplate
 def compare(backend: CupyBackend, probe: Probe, people: Sequence[EncounterTemplate]) -> None:
     """Asserts that a backend screens as NumPy does."""
     numpy = NumpyBackend()
-    expected = numpy.screen(probe, numpy.pack(people), np.arange(len(people)), lambda: None)
-    screened = backend.screen(probe, backend.pack(people), np.arange(len(people)), lambda: None)
+    expected = numpy.screen(
+        probe, numpy.pack(Columns.of(people)), np.arange(len(people)), lambda: None
+    )
+    screened = backend.screen(
+        probe, backend.pack(Columns.of(people)), np.arange(len(people)), lambda: None
+    )
     assert screened.dtype == np.int32
     np.testing.assert_array_equal(screened, expected)
 
@@ -84,7 +89,7 @@ def test_more_fingers_than_one_pass_of_the_warps() -> None:
 
 def test_the_tiles_hold_what_was_packed() -> None:
     people = [drawn_encounter(person, {1: n}) for person, n in enumerate((0, 1, 8, 9, 64, 30))]
-    (pack,) = pack_positions(people).values()
+    (pack,) = pack_positions(Columns.of(people)).values()
     position = tiled(pack)
     for finger, row in enumerate(position.rows):
         (print_,) = people[row].fingers
@@ -109,21 +114,21 @@ def test_the_gate_forbids_more_than_a_quarter_turn() -> None:
 def test_a_gallery_that_does_not_fit_is_refused_before_anything_is_allocated() -> None:
     people = [drawn_encounter(person, {1: 30}) for person in range(5)]
     device = EmulatedDevice()
-    packed = CupyBackend(device).pack(people)
+    packed = CupyBackend(device).pack(Columns.of(people))
     fingers = gallery_bytes(packed.host.positions.values())
     assert packed.device_nbytes == fingers + 5 * sketch_bytes_per_row()
     device.free = packed.device_nbytes + 5 * 8 - 1
     with pytest.raises(RidgelineError, match="on the device") as raised:
-        CupyBackend(device).pack(people)
+        CupyBackend(device).pack(Columns.of(people))
     assert (raised.value.code, raised.value.field) == (ErrorCode.OVERLOADED, "backend")
     device.free += 1
-    CupyBackend(device).pack(people)
+    CupyBackend(device).pack(Columns.of(people))
 
 
 def test_a_search_that_does_not_fit_is_refused() -> None:
     device = EmulatedDevice()
     backend = CupyBackend(device)
-    packed = backend.pack([drawn_encounter(0, {1: 30})])
+    packed = backend.pack(Columns.of([drawn_encounter(0, {1: 30})]))
     device.free = 7
     with pytest.raises(RidgelineError, match="OVERLOADED"):
         backend.screen(drawn_probe(0, {1: 5}), packed, np.array([0]), lambda: None)

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.recombined import FINGERS, LARGE, crowd, person
-from workers import shard_gallery
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.backends import load_backend
 from workers.matching.probe import Probe, prepare_probe
@@ -59,6 +58,9 @@ class Source:
     def sequence(self) -> int:
         return LOADED + LATER
 
+    def history(self, sequence: int) -> str:
+        return str(sequence)
+
 
 @cache
 def loaded() -> Shard:
@@ -70,7 +72,7 @@ def loaded() -> Shard:
 def fresh() -> Shard:
     """A shard as it is just after loading, without the work."""
     shard = Shard("shard", range(3), Source(), BACKEND)
-    shard._state = loaded()._state
+    shard._keeper.state = loaded()._keeper.state
     return shard
 
 
@@ -256,13 +258,14 @@ def test_who_leaves_while_it_waits_does_not_wait_for_the_others(busy: Busy) -> N
 
 
 def test_what_the_newest_state_cannot_show_has_a_pass_of_its_own(
-    busy: Busy, monkeypatch: pytest.MonkeyPatch
+    busy: Busy,
 ) -> None:
-    monkeypatch.setattr(shard_gallery, "DELTA_MINIMUM", 1)
-    monkeypatch.setattr(shard_gallery, "DELTA_FRACTION", 0.0)
     asked = [Asked(person=1), Asked(person=2, sequence=LOADED + LATER), Asked(person=3)]
     before = busy.shard.state()
-    older, newer = busy.ask(asked[0]), busy.ask(asked[1])  # folds the delta into the base
+    older = busy.ask(asked[0])
+    busy.shard.catch_up(LOADED + LATER)
+    busy.shard.fold()
+    newer = busy.ask(asked[1])
     with pytest.raises(RidgelineError, match="SEQUENCE_UNAVAILABLE"):
         busy.ask(asked[2]).result(60.0)
     busy.release()

@@ -25,6 +25,7 @@ from workers.matching.calibration import (
     person_curve,
 )
 from workers.matching.codec import decode, encode
+from workers.matching.columns import Columns
 from workers.matching.cut import best_with_ties
 from workers.matching.descriptor import describe_encounter, describe_finger
 from workers.matching.parameters import PARAMETERS
@@ -111,7 +112,7 @@ def test_answer_does_not_depend_on_packing(order: list[int], person: int, hidden
 
     def fused_by_person(rows: list[int]) -> dict[int, float]:
         visible = np.array([i for i, row in enumerate(rows) if row not in hidden], np.intp)
-        packed = backend.pack([SIX[row] for row in rows])
+        packed = backend.pack(Columns.of([SIX[row] for row in rows]))
         (answer,) = search_partitions(backend, probe, packed, [visible], limit=6).partitions
         assert np.all(np.diff(answer.fused) <= 0)
         return {rows[i]: float(f) for i, f in zip(answer.rows, answer.fused, strict=True)}

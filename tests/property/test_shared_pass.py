@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tests.recombined import FINGERS, LARGE, crowd, person
 from workers.matching.backend import PackedGallery
 from workers.matching.backends import load_backend
+from workers.matching.columns import Columns
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.search import PartitionsAnswer, search_left, search_partitions
 from workers.matching.shortlist import View, compare_everybody, first_level
@@ -29,7 +30,7 @@ PARTITIONS = (
 
 @cache
 def packed() -> PackedGallery:
-    return BACKEND.pack(crowd(2 * LARGE + SMALL))
+    return BACKEND.pack(Columns.of(crowd(2 * LARGE + SMALL)))
 
 
 @cache

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from cluster.partitions import partition_of
 from tests.populations import encounter
-from workers import shard_gallery
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.backends import load_backend
 from workers.matching.probe import Probe, prepare_probe
@@ -30,6 +29,9 @@ class History:
 
     def sequence(self) -> int:
         return len(self.events)
+
+    def history(self, sequence: int) -> str:
+        return repr(self.events[:sequence]) if sequence <= len(self.events) else ""
 
     def there(self, sequence: int) -> dict[int, int]:
         """Person -> sequence of enrolment, of those present."""
@@ -100,7 +102,7 @@ def test_answers_are_exact_at_every_sequence(history: History, data: st.DataObje
     probe = prepare_probe(encounter(0, session=1))
     loaded = data.draw(st.integers(0, history.sequence()))
     shard = make_full(history, loaded)
-    shard._source = history
+    shard._keeper._source = history
     alone = hits(make_full(history, history.sequence()).search(request(probe, history.sequence())))
     highest = loaded
     for sequence in data.draw(st.lists(st.integers(0, history.sequence()), min_size=1, max_size=6)):
@@ -132,14 +134,15 @@ def make_full(history: History, sequence: int) -> Shard:
     return loaded
 
 
-def test_folding_the_delta_changes_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shard_gallery, "DELTA_MINIMUM", 2)
+def test_folding_the_delta_changes_no_answer() -> None:
     history = History([("enroll", 0)])
     shard = make_shard(history)
     probe = prepare_probe(encounter(0, session=1))
     for person in range(1, PERSONS):
         history.events.append(("enroll", person))
         answer = shard.search(request(probe, history.sequence()))
+        shard.fold()
+        assert shard.search(request(probe, history.sequence())).partitions == answer.partitions
         assert hits(answer) == hits(
             make_full(history, history.sequence()).search(request(probe, history.sequence()))
         )
@@ -168,7 +171,7 @@ def test_hidden_encounters_are_as_if_they_had_never_been(hidden: set[int], in_de
     """Whether they lie in the base or in the delta; left out before the cuts."""
     everybody = [("enroll", person) for person in range(PERSONS)]
     shard = make_full(History(everybody[: PERSONS - in_delta]), PERSONS - in_delta)
-    shard._source = History(everybody)
+    shard._keeper._source = History(everybody)
     probe = prepare_probe(encounter(3, session=1))
     names = frozenset(f"e{person}" for person in hidden) | {"nobody"}
     answer = shard.search(request(probe, PERSONS, exhaustive=False, hidden=names))

@@ -98,9 +98,9 @@ def test_the_same_partitions_are_not_loaded_again() -> None:
     history = History([("enroll", person) for person in range(PERSONS)])
     shard = make_shard(history)
     shard.assign(range(64))
-    loaded = shard._state
+    loaded = shard._keeper.state
     shard.assign(range(64))
-    assert shard._state is loaded
+    assert shard._keeper.state is loaded
     shard.close()
 
 
@@ -110,16 +110,16 @@ def test_what_was_applied_during_a_load_is_not_lost() -> None:
     shard = make_shard(history, ())
     probe = prepare_probe(encounter(0, session=1))
     everywhere = tuple(range(64))
-    load = shard._load
+    load = shard._keeper._loaded
 
-    def slow_load(partitions, sequence):  # type: ignore[no-untyped-def]
-        state = load(partitions, sequence)
+    def slow_load(partitions, sequence, *, whole):  # type: ignore[no-untyped-def]
+        state = load(partitions, sequence, whole=whole)
         if sequence == 2:
             history.events.append(("enroll", 2))
             shard.catch_up(3)
         return state
 
-    shard._load = slow_load  # type: ignore[method-assign]
+    shard._keeper._loaded = slow_load  # type: ignore[method-assign]
     shard.assign(everywhere)
     assert shard.state().sequence == 3
     assert len(hits(shard.search(request(probe, 3, partitions=everywhere)))) == 3

@@ -13,9 +13,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.matching.columns import Columns
 from workers.matching.probe import Probe
 from workers.matching.sketch import Level
-from workers.matching.template import EncounterTemplate
 
 Checkpoint = Callable[[], None]
 """Called between blocks of work; raises CANCELLED or DEADLINE_EXCEEDED to stop it."""
@@ -39,6 +39,11 @@ class PackedGallery(Protocol):
         """Fingers of each row, uint16 (rows,): bit p - 1 is position p."""
         ...
 
+    @property
+    def columns(self) -> Columns:
+        """What was packed, to be packed again with others or written to disk."""
+        ...
+
 
 class Selected(NamedTuple):
     """Rows that a sketch let through.
@@ -60,8 +65,8 @@ class Backend(Protocol):
         """As reported in answers and in status."""
         ...
 
-    def pack(self, templates: Sequence[EncounterTemplate]) -> PackedGallery:
-        """Packs encounters, at most `gallery_minutiae_max` minutiae a finger; immutable."""
+    def pack(self, columns: Columns) -> PackedGallery:
+        """Packs encounters; immutable."""
         ...
 
     def select(

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from workers.biometrics.model import FINGERS
 from workers.matching.backend import Backend, Checkpoint, PackedGallery, Selected
+from workers.matching.columns import Columns
 from workers.matching.cut import best_with_ties
 from workers.matching.probe import Probe
 from workers.matching.sketch import Level
-from workers.matching.template import EncounterTemplate
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,11 @@ class LayeredGallery:
         """Fingers of each row."""
         return np.concatenate([layer.presence for layer in self.layers])
 
+    @property
+    def columns(self) -> Columns:
+        """What was packed, one layer after another."""
+        return Columns.join([layer.columns for layer in self.layers])
+
 
 class LayeredBackend:
     """A backend over layered galleries; the work is the inner backend's."""
@@ -54,9 +59,9 @@ class LayeredBackend:
         """The inner backend's name."""
         return self._inner.name
 
-    def pack(self, templates: Sequence[EncounterTemplate]) -> PackedGallery:
+    def pack(self, columns: Columns) -> PackedGallery:
         """Packs one layer."""
-        return LayeredGallery((self._inner.pack(templates),))
+        return LayeredGallery((self._inner.pack(columns),))
 
     def select(
         self,

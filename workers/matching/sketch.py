@@ -104,13 +104,34 @@ def at_level(vectors: NDArray[np.integer], level: Level) -> NDArray[np.int8]:
     return to_int8(vectors[..., : level.value].astype(np.float64))
 
 
-def gallery_row(template: EncounterTemplate, level: Level) -> NDArray[np.int8]:
-    """An encounter's row, int8 (level.width,)."""
-    row = np.zeros(level.width, np.int8)
-    for position, vector in finger_vectors(template.fingers, level).items():
-        row[_slot(position, level)] = vector
-        row[_presence(position, level)] = PRESENCE
-    return row
+def gallery_rows(
+    sketches: NDArray[np.int8],
+    rows: NDArray[np.intp],
+    positions: NDArray[np.uint8],
+    count: int,
+    level: Level,
+) -> NDArray[np.int8]:
+    """Encounters' rows, int8 (count, level.width), from their prints.
+
+    Args:
+        sketches: of f prints, int8 (f, dimensions); impressions of a finger are added up.
+        rows: encounter of each print, (f,).
+        positions: finger of each print, 1-10, (f,).
+    """
+    matrix = np.zeros((count, level.width), np.int8)
+    place = rows * len(FINGERS) + positions - 1
+    present, of_print = np.unique(place, return_inverse=True)
+    together = np.zeros((len(present), _P.dimensions), np.int64)
+    if len(present) == len(place):
+        together[of_print] = sketches
+    else:
+        np.add.at(together, of_print, sketches)
+    described = together.any(axis=1)
+    row, finger = np.divmod(present[described], len(FINGERS))
+    columns = finger[:, None] * level.value + np.arange(level.value)
+    matrix[row[:, None], columns] = at_level(together[described], level)
+    matrix[row, len(FINGERS) * level.value + finger] = PRESENCE
+    return matrix
 
 
 def probe_row(

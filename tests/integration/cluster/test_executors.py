@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import ray
@@ -131,6 +132,63 @@ def test_an_executor_may_hold_the_gallery_at_a_sequence(store: Store) -> None:
             await executor.stop()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("descriptors", ["memory", "disk"])
+@pytest.mark.parametrize("codec", ["sealed", "plain"])
+def test_segments_change_no_answer(
+    store: Store,
+    keys: FileKeyProvider,
+    tmp_path: Path,
+    descriptors: Literal["memory", "disk"],
+    codec: Literal["sealed", "plain"],
+) -> None:
+    """Neither when they are made, nor after a restart in another layout."""
+
+    async def run() -> None:
+        async with running(ClusterConfig(), store, keys) as executor:
+            expected = await answers(executor, store)
+        config = ClusterConfig(
+            segments=tmp_path / "segments", segment_codec=codec, descriptors=descriptors
+        )
+        async with running(config, store, keys) as executor:
+            assert await answers(executor, store) == expected
+        store.enroll([Enrolment(encounter(70), "s70", "e70")])
+        store.remove_encounter("e7")
+        async with running(replace(config, shards=3, replicas=2), store, keys) as executor:
+            now = store.sequence()
+            assert ranked(await executor.search(search(70, now)))[0][1] == "e70"
+            assert "e7" not in {e for _, e in ranked(await executor.search(search(7, now)))}
+
+    asyncio.run(run())
+
+
+def test_segments_of_a_gallery_that_is_made_again_are_not_taken_for_its(
+    tmp_path: Path, keys: FileKeyProvider
+) -> None:
+    """At the same place, with the same number of changes."""
+
+    async def run(persons: range) -> set[str]:
+        url = f"sqlite:///{tmp_path / 'again.db'}"
+        store = Store.open(url, keys, partitions=PARTITIONS)
+        store.enroll([Enrolment(encounter(p), f"s{p}", f"e{p}") for p in persons])
+        config = ClusterConfig(segments=tmp_path / "segments")
+        async with running(config, store, keys) as executor:
+            answer = await executor.search(search(persons[0], store.sequence()))
+        store.close()
+        for file in tmp_path.glob("again.db*"):
+            file.unlink()
+        return {hit.encounter_id for p in answer.partitions for hit in p.hits}
+
+    assert "e0" in asyncio.run(run(range(5)))
+    assert asyncio.run(run(range(5, 10))) <= {f"e{p}" for p in range(5, 10)}
+
+
+def test_a_layout_that_needs_segments_says_so(tmp_path: Path, store: Store) -> None:
+    with pytest.raises(ValueError, match="need a folder for segments"):
+        ClusterConfig(descriptors="disk")
+    with pytest.raises(ValueError, match="sealed segments need keys"):
+        InProcessExecutor(ClusterConfig(segments=tmp_path), store)
 
 
 def test_stop_may_be_repeated_and_come_first(store: Store, keys: FileKeyProvider) -> None:

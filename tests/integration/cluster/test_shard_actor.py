@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,12 +14,14 @@ import ray
 
 from cluster import launch
 from cluster.config import ClusterConfig
+from cluster.sealing import SealedBlocks
 from cluster.source import StoreSource, StoreSourceFactory
 from cluster.store import Enrolment, FileKeyProvider, Store
 from tests.recombined import LARGE, crowd, person
 from workers.errors import ErrorCode, RidgelineError
 from workers.matching.backends import load_backend
 from workers.matching.probe import prepare_probe
+from workers.segments.folder import SegmentSettings
 from workers.shard import Shard, ShardAnswer, ShardRequest
 from workers.shard_actor import ACTOR_OPTIONS, ShardActor
 
@@ -37,6 +40,8 @@ class Running:
 
     actor: Any
     here: Shard
+    store: Store
+    keys: FileKeyProvider
     sequence: int
 
     def request(self, number: int) -> ShardRequest:
@@ -66,11 +71,35 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "actor", PARTITIONS, StoreSourceFactory(store.database.url, keys), "numpy"
     )
     ray.get(actor.assign.remote(PARTITIONS), timeout=120.0)
-    yield Running(actor, here, store.sequence())
+    yield Running(actor, here, store, keys, store.sequence())
     ray.kill(actor)
     ray.shutdown()
     here.close()
     store.close()
+
+
+def test_a_restarted_actor_answers_from_its_segments(running: Running, tmp_path: Path) -> None:
+    """And from what the journal says came since."""
+    keys, url = running.keys, running.store.database.url
+    remote: Any = ray.remote
+    actor = remote(**ACTOR_OPTIONS)(ShardActor).remote(
+        *("restarted", PARTITIONS, StoreSourceFactory(url, keys), "numpy"),
+        SegmentSettings(tmp_path / "segments", SealedBlocks(keys), "disk"),
+    )
+    ray.get(actor.load.remote(), timeout=120.0)
+    written = {f: f.stat().st_mtime_ns for f in (tmp_path / "segments").glob("*.segment")}
+    assert len(written) == len(PARTITIONS)
+    ray.kill(actor, no_restart=False)
+    request = running.request(0)
+    for _ in range(60):
+        try:
+            answer = ray.get(actor.search.remote(request), timeout=120.0)
+            break
+        except ray.exceptions.RayActorError:  # not there again yet
+            time.sleep(0.5)
+    assert without_times(answer) == without_times(running.here.search(request))
+    assert written == {f: f.stat().st_mtime_ns for f in written}
+    ray.kill(actor)
 
 
 def without_times(answer: ShardAnswer) -> ShardAnswer:

@@ -16,6 +16,7 @@ from tests.populations import encounter, smudged
 from workers.biometrics.model import FingerPosition
 from workers.matching.backends import load_backend
 from workers.matching.calibration import calibrate
+from workers.matching.columns import Columns
 from workers.matching.parameters import PARAMETERS
 from workers.matching.probe import prepare_probe
 from workers.matching.search import search_partitions
@@ -44,7 +45,7 @@ def best(
     found = search_partitions(
         backend,
         prepare_probe(probe),
-        backend.pack([people()[number] for number in numbers]),
+        backend.pack(Columns.of([people()[number] for number in numbers])),
         [np.flatnonzero(np.array(of) == partition) for partition in range(partitions)],
         limit=20,
         exhaustive=exhaustive,

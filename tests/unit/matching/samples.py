@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from workers.biometrics.model import FingerPosition, FingerSample, Impression, Minutiae
+from workers.matching.columns import Columns
 from workers.matching.descriptor import describe_encounter
+from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate
 from workers.synthesis.templates import generate_subject
 
@@ -39,6 +42,12 @@ def encounter(
     return describe_encounter(
         [sample(person, finger, session, impression, minutiae) for finger in fingers]
     )
+
+
+def gallery_row(template: EncounterTemplate, level: Level) -> NDArray[np.int8]:
+    """An encounter's sketch as galleries hold it, int8 (level.width,)."""
+    row: NDArray[np.int8] = Columns.of([template]).sketches[level][0]
+    return row
 
 
 def middle(minutiae: Minutiae, count: int) -> Minutiae:

@@ -17,6 +17,7 @@ from workers.matching.calibration import (
     finger_curve,
     person_curve,
 )
+from workers.matching.columns import Columns
 from workers.matching.descriptor import describe_encounter, describe_finger
 from workers.matching.explain import explain
 from workers.matching.fuse import fuse
@@ -32,7 +33,7 @@ LIKELY = PARAMETERS.thresholds.likely
 def test_mates_are_likely_and_others_are_not() -> None:
     gallery = [encounter(person, minutiae=None) for person in range(12)]
     backend = load_backend("numpy")
-    packed = backend.pack(gallery)
+    packed = backend.pack(Columns.of(gallery))
     for person in range(4):
         probe = prepare_probe(encounter(person, session=1, minutiae=None))
         (answer,) = search_partitions(
@@ -56,7 +57,9 @@ def test_the_best_impression_counts() -> None:
     plain = sample(3, 2)
     probe = prepare_probe(encounter(3, fingers=(2,), session=1, minutiae=None))
     backend = load_backend("numpy")
-    packed = backend.pack([describe_encounter(p) for p in ([rolled], [plain], [rolled, plain])])
+    packed = backend.pack(
+        Columns.of([describe_encounter(p) for p in ([rolled], [plain], [rolled, plain])])
+    )
     scores = backend.consolidate(probe, packed, np.arange(3), lambda: None)[:, 1]
     assert scores[2] == max(scores[0], scores[1])
 
@@ -107,7 +110,9 @@ def test_depth_of_the_cut() -> None:
 def test_an_exhaustive_search_leaves_the_sketch_out() -> None:
     backend = load_backend("numpy")
     count = PARAMETERS.sketch.rows_min + 20
-    packed = backend.pack([encounter(p, fingers=(1, 2), minutiae=9) for p in range(count)])
+    packed = backend.pack(
+        Columns.of([encounter(p, fingers=(1, 2), minutiae=9) for p in range(count)])
+    )
     visible = [np.delete(np.arange(count), 2)]
     probe = prepare_probe(encounter(3, fingers=(1, 2), session=1, minutiae=9))
     (cut,) = search_partitions(backend, probe, packed, visible, limit=3).partitions
@@ -122,7 +127,9 @@ def test_an_exhaustive_search_leaves_the_sketch_out() -> None:
 def test_probes_in_a_batch_get_what_each_gets_alone() -> None:
     backend = load_backend("numpy")
     count = PARAMETERS.sketch.rows_min + 20
-    packed = backend.pack([encounter(p, fingers=(1, 2), minutiae=9) for p in range(count)])
+    packed = backend.pack(
+        Columns.of([encounter(p, fingers=(1, 2), minutiae=9) for p in range(count)])
+    )
     visible = [np.arange(0, count, 2), np.arange(count)]
     probes = [
         prepare_probe(encounter(p, fingers=fingers, session=1, minutiae=9))
@@ -178,7 +185,7 @@ def test_impostors_are_at_zero_and_unit_deviation_on_the_screen() -> None:
     """What the probe's own normalisation promises, on persons outside the cohort."""
     backend = load_backend("numpy")
     gallery = [encounter(person, fingers=(1,), minutiae=None) for person in range(40)]
-    packed = backend.pack(gallery)
+    packed = backend.pack(Columns.of(gallery))
     scores = np.concatenate(
         [
             backend.screen(

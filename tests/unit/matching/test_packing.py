@@ -15,6 +15,7 @@ from workers.biometrics.model import Impression
 from workers.matching.backends import packing
 from workers.matching.backends.numpy_backend import NumpyBackend
 from workers.matching.backends.packing import pack_positions
+from workers.matching.columns import Columns
 from workers.matching.layered import LayeredBackend, LayeredGallery
 
 
@@ -40,7 +41,8 @@ def arrays_base(array: NDArray[np.generic]) -> NDArray[np.generic]:
 def test_a_gallery_says_what_it_takes() -> None:
     people = [drawn_encounter(person, {1: 9, 2: person}) for person in range(40)]
     backend = NumpyBackend()
-    packed, more = backend.pack(people), backend.pack(people[:7])
+    seven = Columns.of(people[:7])
+    packed, more = backend.pack(Columns.of(people)), backend.pack(seven)
     taken = {id(array): array.nbytes for array in arrays(packed)}
     # But for a single number here and there.
     assert packed.nbytes == pytest.approx(sum(taken.values()), abs=64)
@@ -49,7 +51,7 @@ def test_a_gallery_says_what_it_takes() -> None:
     assert both.rows == packed.rows + more.rows == 47
     layered = LayeredBackend(backend)
     assert layered.name == backend.name
-    assert layered.pack(people[:7]).nbytes == more.nbytes
+    assert layered.pack(seven).nbytes == more.nbytes
 
 
 def test_fingers_of_more_rows_than_are_looked_up_at_a_time() -> None:
@@ -59,7 +61,7 @@ def test_fingers_of_more_rows_than_are_looked_up_at_a_time() -> None:
         drawn_encounter(row, size, impressions=both if row == 3 else both[:1])
         for row, size in enumerate(sizes)
     ]
-    pack = pack_positions(people)[1]
+    pack = pack_positions(Columns.of(people))[1]
     prints = np.array([1, 0, 1, 2])  # of position 1
     rows = np.random.default_rng(1).integers(0, 4, 2 * packing._ROWS_AT_ONCE + 3)
     found = pack.find(rows, lambda: None)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tests.kernels.prints import drawn_again, drawn_encounter, drawn_probe
 from workers.matching.backend import Checkpoint, PackedGallery, Selected
 from workers.matching.backends.numpy_backend import NumpyBackend
+from workers.matching.columns import Columns
 from workers.matching.fuse import fuse
 from workers.matching.parameters import PARAMETERS, SCREEN_LOSS, SKETCH_LOSS
 from workers.matching.probe import Probe, prepare_probe
@@ -30,7 +31,7 @@ from workers.matching.search import (
     search_partitions,
 )
 from workers.matching.shortlist import View, compare_everybody, first_level, sketch_loss
-from workers.matching.sketch import Level, gallery_row
+from workers.matching.sketch import Level
 from workers.matching.template import EncounterTemplate, finger_mask
 
 BACKEND = NumpyBackend()
@@ -74,7 +75,7 @@ def people() -> tuple[EncounterTemplate, ...]:
 
 @cache
 def packed() -> PackedGallery:
-    return BACKEND.pack(people())
+    return BACKEND.pack(Columns.of(people()))
 
 
 PROBES = {
@@ -113,8 +114,7 @@ class Statement:
         self.sketched = {
             level: dict(
                 enumerate(
-                    np.array([gallery_row(person, level) for person in people()], np.int64)
-                    @ probe.sketch[level]
+                    Columns.of(people()).sketches[level].astype(np.int64) @ probe.sketch[level]
                 )
             )
             for level in Level

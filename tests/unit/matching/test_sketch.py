@@ -14,18 +14,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.unit.matching.samples import encounter
+from tests.unit.matching.samples import encounter, gallery_row
 from workers.biometrics.model import FingerPosition, Impression
 from workers.matching.cohort import load_cohort
 from workers.matching.descriptor import describe_encounter
-from workers.matching.parameters import PARAMETERS, SKETCH_FILE, data_file
+from workers.matching.parameters import PARAMETERS, SKETCH_FILE, data_file, descriptor_hash
 from workers.matching.probe import prepare_probe
 from workers.matching.sketch import (
     PRESENCE,
     Level,
     aggregate,
     at_level,
-    gallery_row,
     probe_row,
     sketch_finger,
     to_int8,
@@ -186,7 +185,7 @@ def test_mates_of_ten_fingers_stand_above_all_impostors(level: Level) -> None:
 def test_impressions_of_a_finger_add_up() -> None:
     (plain,) = encounter(3, fingers=(1,), minutiae=None).fingers
     (rolled,) = encounter(3, fingers=(1,), minutiae=None, impression=Impression.ROLLED).fingers
-    both = gallery_row(EncounterTemplate((plain, rolled), ""), Level.FINE)
+    both = gallery_row(EncounterTemplate((plain, rolled), descriptor_hash()), Level.FINE)
     together = plain.sketch.astype(float) + rolled.sketch
     expected = np.rint(together * 127 / np.linalg.norm(together))
     np.testing.assert_array_equal(both[:DIMENSIONS], expected)

@@ -10,6 +10,7 @@ import pytest
 
 from coordinator.bench.filler import Filler, probes
 from workers.matching.backends.numpy_backend import NumpyBackend
+from workers.matching.columns import Columns
 from workers.matching.layered import LayeredBackend, LayeredGallery
 from workers.matching.probe import Probe, prepare_probe
 from workers.matching.search import search_batch
@@ -34,7 +35,7 @@ class Stretches:
 
 @pytest.fixture(scope="module")
 def gallery() -> LayeredGallery:
-    return LayeredGallery((Filler.make(100).gallery(ROWS), NumpyBackend().pack([])))
+    return LayeredGallery((Filler.make(100).gallery(ROWS), NumpyBackend().pack(Columns.of([]))))
 
 
 def batch(fingers: int, count: int) -> list[Probe]:

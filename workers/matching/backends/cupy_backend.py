@@ -31,11 +31,11 @@ from workers.matching.backends.device_sketch import (
     upload_sketches,
 )
 from workers.matching.backends.numpy_backend import NumpyBackend, NumpyGallery
+from workers.matching.columns import Columns
 from workers.matching.kernels import THREADS
 from workers.matching.probe import Probe, ProbeFinger
 from workers.matching.screen import NOT_COMPARED
 from workers.matching.sketch import Level
-from workers.matching.template import EncounterTemplate
 
 _WARPS = THREADS // 32
 _BLOCKS_PER_PROCESSOR = 16
@@ -75,6 +75,11 @@ class CupyGallery:
         return self.host.presence
 
     @property
+    def columns(self) -> Columns:
+        """What was packed."""
+        return self.host.columns
+
+    @property
     def device_nbytes(self) -> int:
         """Memory held on the device, bytes."""
         fingers = sum(a.nbytes for position in self.positions.values() for a in position.arrays)
@@ -98,14 +103,13 @@ class CupyBackend:
         """The device's name, ``"cupy"`` for a real one."""
         return self._device.name
 
-    def pack(self, templates: Sequence[EncounterTemplate]) -> CupyGallery:
+    def pack(self, columns: Columns) -> CupyGallery:
         """Packs encounters and copies them to the device while searches go on there.
 
         Raises:
-            RidgelineError: PARAMETERS_MISMATCH for a template described with other parameters;
-                OVERLOADED, field ``"backend"``, when they do not fit on the device.
+            RidgelineError: OVERLOADED, field ``"backend"``, when they do not fit on the device.
         """
-        host = self._host.pack(templates)
+        host = self._host.pack(columns)
         needed = gallery_bytes(host.positions.values()) + host.rows * (
             _SCRATCH_BYTES_PER_ROW + sketch_bytes_per_row()
         )

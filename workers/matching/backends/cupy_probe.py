@@ -54,6 +54,7 @@ def check() -> None:
     from workers.matching.backends.cupy_device import CupyDevice
     from workers.matching.backends.device_sketch import select, upload_sketches
     from workers.matching.backends.numpy_backend import NumpyBackend
+    from workers.matching.columns import Columns
     from workers.matching.descriptor import describe_encounter
     from workers.matching.probe import prepare_probe
     from workers.synthesis.templates import generate_subject
@@ -63,8 +64,9 @@ def check() -> None:
     device = CupyDevice()
     people = [describe_encounter(generate_subject(7, person)) for person in range(3)]
     probe = prepare_probe(people[0])
+    columns = Columns.of(people)
     expected, screened = (
-        backend.screen(probe, backend.pack(people), np.arange(len(people)), lambda: None)
+        backend.screen(probe, backend.pack(columns), np.arange(len(people)), lambda: None)
         for backend in (NumpyBackend(), CupyBackend(device))
     )
     if not np.array_equal(expected, screened):

@@ -18,15 +18,15 @@ from threadpoolctl import threadpool_limits
 
 from workers.biometrics.model import FINGERS
 from workers.matching.backend import Checkpoint, PackedGallery, Selected
-from workers.matching.backends.packing import PositionPack, pack_positions, pack_sketches
+from workers.matching.backends.packing import PositionPack, pack_positions, unpacked
 from workers.matching.blocks import Block
+from workers.matching.columns import Columns
 from workers.matching.consolidate import consolidate
 from workers.matching.cut import best_with_ties
 from workers.matching.probe import Probe, ProbeFinger
 from workers.matching.screen import NOT_COMPARED, finger_scores
 from workers.matching.similarity import FEATURES, probe_features
 from workers.matching.sketch import Level
-from workers.matching.template import EncounterTemplate, finger_mask
 
 _Score = TypeVar("_Score", np.int32, np.float64)
 
@@ -62,6 +62,11 @@ class NumpyGallery:
         fingers = sum(pack.nbytes for pack in self.positions.values())
         return fingers + sum(s.nbytes for s in self.sketches.values()) + self.presence.nbytes
 
+    @property
+    def columns(self) -> Columns:
+        """What was packed."""
+        return unpacked(self.positions, self.sketches, self.presence)
+
 
 class NumpyBackend:
     """Compares on the CPU; see `workers.matching.backend.Backend`."""
@@ -71,13 +76,9 @@ class NumpyBackend:
     def __init__(self) -> None:
         threadpool_limits(limits=1, user_api="blas")
 
-    def pack(self, templates: Sequence[EncounterTemplate]) -> NumpyGallery:
-        """Packs encounters; raises PARAMETERS_MISMATCH for one described with others."""
-        return NumpyGallery(
-            pack_positions(templates),
-            pack_sketches(templates),
-            np.array([finger_mask(template) for template in templates], np.uint16),
-        )
+    def pack(self, columns: Columns) -> NumpyGallery:
+        """Packs encounters."""
+        return NumpyGallery(pack_positions(columns), dict(columns.sketches), columns.presence)
 
     def select(
         self,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +10,9 @@ from numpy.typing import NDArray
 
 from workers.matching.backend import Checkpoint
 from workers.matching.blocks import Block, spans
-from workers.matching.parameters import PARAMETERS
-from workers.matching.probe import require_same_parameters
+from workers.matching.columns import Columns, Minutiae, as_items, offsets, ranges
 from workers.matching.similarity import DIMENSIONS
-from workers.matching.sketch import Level, gallery_row
-from workers.matching.template import EncounterTemplate, FingerTemplate
+from workers.matching.sketch import Level
 
 _ROWS_AT_ONCE = 1 << 17
 """Rows whose fingers are looked up between checkpoints: some milliseconds."""
@@ -40,7 +37,7 @@ class PositionPack:
         counts: minutiae of each finger, (n,).
         first: where each finger's first minutia is, (n,).
         stride: from there to its next one, (n,).
-        by_row: fingers ordered by row, (n,).
+        by_row: fingers ordered by row, those of a row as the columns had them, (n,).
         rows_sorted: row of each finger in that order, (n,).
     """
 
@@ -77,6 +74,23 @@ class PositionPack:
         within = np.arange(len(wanted)) - np.repeat(np.cumsum(number) - number, number)
         return FingerIndex(self.by_row[np.repeat(first, number) + within], wanted)
 
+    def places(self, fingers: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Where the minutiae of some fingers lie in `minutiae`, finger after finger."""
+        counts = self.counts[fingers]
+        slot = ranges(np.zeros_like(counts), counts)
+        return (
+            np.repeat(self.first[fingers], counts) + np.repeat(self.stride[fingers], counts) * slot
+        )
+
+    def put(self, rows: slice, minutiae: Minutiae) -> None:
+        """Writes the fingers of a range of rows into their places."""
+        first, last = np.searchsorted(self.rows_sorted, (rows.start, rows.stop))
+        places = self.places(self.by_row[first:last])
+        as_items(self.minutiae.descriptors)[places] = as_items(minutiae.descriptors)
+        self.minutiae.x[places, 0] = minutiae.x
+        self.minutiae.y[places, 0] = minutiae.y
+        self.minutiae.angle[places, 0] = minutiae.angle
+
     def gather(self, fingers: NDArray[np.intp]) -> Iterator[Block]:
         """Some fingers packed anew, in the order given, which is that of their size."""
         counts = self.counts[fingers]
@@ -96,50 +110,45 @@ class PositionPack:
             )
 
 
-def pack_positions(templates: Sequence[EncounterTemplate]) -> dict[int, PositionPack]:
-    """Packs encounters by finger position; row i is `templates[i]`.
+def pack_positions(columns: Columns) -> dict[int, PositionPack]:
+    """Packs encounters by finger position; row i is row i of the columns."""
+    rows = np.repeat(np.arange(columns.rows), np.diff(columns.fingers))
+    packs = {}
+    for position in np.unique(columns.positions).tolist():
+        prints = columns.positions == position
+        packs[position] = _room(position, rows[prints], columns.counts[prints].astype(np.intp))
+    for some, minutiae in columns.parts():
+        prints_of = slice(int(columns.fingers[some.start]), int(columns.fingers[some.stop]))
+        positions, counts = columns.positions[prints_of], columns.counts[prints_of].astype(np.intp)
+        starts = offsets(counts)[:-1]
+        for position in np.unique(positions).tolist():
+            theirs = positions == position
+            packs[position].put(some, minutiae.take(ranges(starts[theirs], counts[theirs])))
+    return packs
 
-    Raises:
-        RidgelineError: PARAMETERS_MISMATCH for a template described with other parameters.
-    """
-    by_position: dict[int, list[tuple[int, FingerTemplate]]] = defaultdict(list)
-    for row, template in enumerate(templates):
-        require_same_parameters(template)
-        for finger in template.fingers:
-            kept = finger.cut(PARAMETERS.descriptor.gallery_minutiae_max)
-            by_position[int(finger.position)].append((row, kept))
-    return {p: pack_fingers(p, fingers) for p, fingers in sorted(by_position.items())}
 
-
-def pack_fingers(position: int, fingers: Sequence[tuple[int, FingerTemplate]]) -> PositionPack:
-    """Packs (row, finger) of one position, small fingers first."""
-    ordered = sorted(fingers, key=lambda entry: len(entry[1]))
-    counts = np.array([len(finger) for _, finger in ordered], np.intp)
+def _room(position: int, rows: NDArray[np.intp], minutiae: NDArray[np.intp]) -> PositionPack:
+    """Room for fingers, which come by row, with so many minutiae each; small fingers first."""
+    order = np.argsort(minutiae, kind="stable")
+    counts = minutiae[order]
     places = list(spans(counts))
     shapes = [(slots, span.stop - span.start) for span, slots in places]
-    starts = np.concatenate([[0], np.cumsum([slots * width for slots, width in shapes])])
-    minutiae = Block.empty(int(starts[-1]) + 1, np.array([starts[-1] + 1], np.intp))
+    starts = offsets(np.array([slots * width for slots, width in shapes], np.int64))
+    whole = Block.empty(int(starts[-1]) + 1, np.array([starts[-1] + 1], np.intp))
     blocks = tuple(
-        _part(minutiae, int(start), shape, counts[span])
+        _part(whole, int(start), shape, counts[span])
         for start, shape, (span, _) in zip(starts[:-1], shapes, places, strict=True)
     )
-    for block, (span, _) in zip(blocks, places, strict=True):
-        for place, (_, finger) in enumerate(ordered[span]):
-            block.put(place, finger)
     widths = np.array([width for _, width in shapes])
-    stride = np.repeat(widths, widths)
-    column = np.concatenate([np.arange(width) for width in widths])
-    rows = np.array([row for row, _ in ordered], np.intp)
-    by_row = np.argsort(rows, kind="stable")
     return PositionPack(
         position=position,
         blocks=blocks,
-        minutiae=minutiae,
+        minutiae=whole,
         counts=counts,
-        first=np.repeat(starts[:-1], widths) + column,
-        stride=stride,
-        by_row=by_row,
-        rows_sorted=rows[by_row],
+        first=np.repeat(starts[:-1], widths) + ranges(np.zeros_like(widths), widths),
+        stride=np.repeat(widths, widths),
+        by_row=np.argsort(order),
+        rows_sorted=rows,
     )
 
 
@@ -155,11 +164,54 @@ def _part(minutiae: Block, start: int, shape: tuple[int, int], counts: NDArray[n
     )
 
 
-def pack_sketches(templates: Sequence[EncounterTemplate]) -> dict[Level, NDArray[np.int8]]:
-    """Rows of every level, int8 (len(templates), level.width)."""
-    return {
-        level: np.stack([gallery_row(template, level) for template in templates])
-        if templates
-        else np.zeros((0, level.width), np.int8)
-        for level in Level
-    }
+def unpacked(
+    positions: Mapping[int, PositionPack],
+    sketches: Mapping[Level, NDArray[np.int8]],
+    presence: NDArray[np.uint16],
+) -> Columns:
+    """The columns that were packed; their minutiae stay in the packs until they are read."""
+    packs = [positions[position] for position in sorted(positions)]
+    rows = np.concatenate([np.zeros(0, np.intp), *(pack.rows_sorted for pack in packs)])
+    order = np.argsort(rows, kind="stable")
+    position = np.repeat([pack.position for pack in packs], [len(p.counts) for p in packs])
+    counts = np.concatenate([np.zeros(0, np.intp), *(p.counts[p.by_row] for p in packs)])
+    return Columns(
+        presence,
+        sketches,
+        offsets(np.bincount(rows, minlength=len(presence))),
+        position[order].astype(np.uint8),
+        counts[order].astype(np.uint8),
+        _PackedMinutiae(tuple(packs)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _PackedMinutiae:
+    """Reads encounters out of packed positions, which come in ascending order."""
+
+    packs: tuple[PositionPack, ...]
+
+    def read(self, rows: NDArray[np.intp]) -> Minutiae:
+        found = [pack.find(rows, lambda: None) for pack in self.packs]
+        wanted = np.concatenate([np.zeros(0, np.intp), *(f.wanted for f in found)])
+        counts = np.concatenate(
+            [
+                np.zeros(0, np.intp),
+                *(p.counts[f.fingers] for p, f in zip(self.packs, found, strict=True)),
+            ]
+        )
+        order = np.argsort(wanted, kind="stable")
+        starts = np.empty_like(counts)
+        starts[order] = offsets(counts[order])[:-1]
+        minutiae = Minutiae.empty(int(counts.sum()))
+        done = 0
+        for pack, index in zip(self.packs, found, strict=True):
+            theirs = slice(done, done + len(index.fingers))
+            done = theirs.stop
+            place = ranges(starts[theirs], counts[theirs])
+            picked = pack.places(index.fingers)
+            as_items(minutiae.descriptors)[place] = as_items(pack.minutiae.descriptors)[picked]
+            minutiae.x[place] = pack.minutiae.x[picked, 0]
+            minutiae.y[place] = pack.minutiae.y[picked, 0]
+            minutiae.angle[place] = pack.minutiae.angle[picked, 0]
+        return minutiae

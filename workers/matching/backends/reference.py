@@ -7,7 +7,7 @@ minutia and one pair at a time. Constants and tables are shared, since they are 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from workers.biometrics.model import FINGERS
 from workers.matching.backend import Checkpoint, PackedGallery, Selected
+from workers.matching.columns import Columns
 from workers.matching.parameters import PARAMETERS
-from workers.matching.probe import Probe, ProbeFinger, require_same_parameters
+from workers.matching.probe import Probe, ProbeFinger
 from workers.matching.relax import (
     BEARING_SCALE,
     COSINE,
@@ -37,37 +38,50 @@ from workers.matching.screen import (
     TOP_COUNTS,
 )
 from workers.matching.similarity import FULL_SIMILARITY, SECTORS
-from workers.matching.sketch import Level, gallery_row
-from workers.matching.template import (
-    ANGLE_UNITS,
-    EncounterTemplate,
-    FingerTemplate,
-    finger_mask,
-)
+from workers.matching.sketch import Level
+from workers.matching.template import ANGLE_UNITS, FingerTemplate
 
 _P = PARAMETERS.consolidate
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceGallery:
-    """Encounters as they are."""
+class ReferencePrint:
+    """One print of a gallery; attributes as of `FingerTemplate`."""
 
-    templates: tuple[EncounterTemplate, ...]
+    position: int
+    x: NDArray[np.int16]
+    y: NDArray[np.int16]
+    angle: NDArray[np.uint16]
+    descriptors: NDArray[np.int8]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+Print = FingerTemplate | ReferencePrint
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceGallery:
+    """Encounters as they are: the prints of each row."""
+
+    columns: Columns
+    prints: tuple[tuple[ReferencePrint, ...], ...]
 
     @property
     def rows(self) -> int:
         """Encounters packed."""
-        return len(self.templates)
+        return len(self.prints)
 
     @property
     def nbytes(self) -> int:
         """Descriptor memory held, bytes."""
-        return sum(f.descriptors.nbytes for t in self.templates for f in t.fingers)
+        return sum(f.descriptors.nbytes for prints in self.prints for f in prints)
 
     @property
     def presence(self) -> NDArray[np.uint16]:
         """Fingers of each row."""
-        return np.array([finger_mask(template) for template in self.templates], np.uint16)
+        return self.columns.presence
 
 
 class ReferenceBackend:
@@ -75,12 +89,11 @@ class ReferenceBackend:
 
     name = "reference"
 
-    def pack(self, templates: Sequence[EncounterTemplate]) -> ReferenceGallery:
-        """Packs encounters; raises PARAMETERS_MISMATCH for one described with others."""
-        for template in templates:
-            require_same_parameters(template)
-        limit = PARAMETERS.descriptor.gallery_minutiae_max
-        return ReferenceGallery(tuple(template.cut(limit) for template in templates))
+    def pack(self, columns: Columns) -> ReferenceGallery:
+        """Packs encounters."""
+        return ReferenceGallery(
+            columns, tuple(tuple(_prints(columns, row)) for row in range(columns.rows))
+        )
 
     def select(
         self,
@@ -92,7 +105,7 @@ class ReferenceBackend:
         checkpoint: Checkpoint,
     ) -> list[list[Selected]]:
         """See `Backend.select`: one product of two rows at a time."""
-        templates = _ours(gallery).templates
+        sketches = _ours(gallery).columns.sketches[level]
         selected: list[list[Selected]] = []
         for i, probe in enumerate(probes):
             weights = [int(w) for w in probe.sketch[level]]
@@ -101,7 +114,7 @@ class ReferenceBackend:
                 checkpoint()
                 scores = {}
                 for row in rows:
-                    values = gallery_row(templates[int(row)], level)
+                    values = sketches[int(row)]
                     scores[int(row)] = sum(w * int(v) for w, v in zip(weights, values, strict=True))
                 ranked = sorted(scores.values(), reverse=True)
                 depth = min(int(depths[i, j]), len(ranked))
@@ -122,16 +135,16 @@ class ReferenceBackend:
         """Screen score of some rows: the sum over common fingers of each finger's best."""
         scores = []
         for row in rows:
-            template = _ours(gallery).templates[int(row)]
+            prints = _ours(gallery).prints[int(row)]
             checkpoint()
             fingers = [
                 max(
                     screen_score(p, g)
                     for p in probe.fingers
-                    for g in template.fingers
+                    for g in prints
                     if p.template.position == position == g.position
                 )
-                for position in _common(probe, template)
+                for position in _common(probe, prints)
             ]
             scores.append(sum(fingers) if fingers else NOT_COMPARED)
         return np.array(scores, np.int32)
@@ -147,18 +160,18 @@ class ReferenceBackend:
         scores = np.full((len(rows), len(FINGERS)), np.nan)
         for i, row in enumerate(rows):
             checkpoint()
-            template = _ours(gallery).templates[int(row)]
-            for position in _common(probe, template):
+            prints = _ours(gallery).prints[int(row)]
+            for position in _common(probe, prints):
                 scores[i, position - 1] = max(
                     consolidated_score(p.template, g)
                     for p in probe.fingers
-                    for g in template.fingers
+                    for g in prints
                     if p.template.position == position == g.position
                 )
         return scores
 
 
-def screen_score(probe: ProbeFinger, gallery: FingerTemplate) -> int:
+def screen_score(probe: ProbeFinger, gallery: Print) -> int:
     """Screen score of two fingers, 1/256 deviations."""
     template = probe.template
     average = 0
@@ -176,7 +189,7 @@ def screen_score(probe: ProbeFinger, gallery: FingerTemplate) -> int:
     return (above * probe.score_inverse) >> SHIFT
 
 
-def similarity(probe: FingerTemplate, i: int, gallery: FingerTemplate, j: int) -> int:
+def similarity(probe: FingerTemplate, i: int, gallery: Print, j: int) -> int:
     """Dot product of two descriptors; 0 below 0 and for minutiae turned too far."""
     width = ANGLE_UNITS // SECTORS
     sector = [
@@ -190,7 +203,7 @@ def similarity(probe: FingerTemplate, i: int, gallery: FingerTemplate, j: int) -
     return max(0, sum(int(u) * int(v) for u, v in zip(a, b, strict=True)))
 
 
-def consolidated_score(probe: FingerTemplate, gallery: FingerTemplate) -> float:
+def consolidated_score(probe: FingerTemplate, gallery: Print) -> float:
     """LSA-R score of two fingers."""
     pairs = _assign(probe, gallery)
     start = [_starting_value(s) for _, _, s in pairs]
@@ -203,7 +216,7 @@ def consolidated_score(probe: FingerTemplate, gallery: FingerTemplate) -> float:
     return math.sqrt(math.sqrt(total / n / max(len(probe), len(gallery), 1)))
 
 
-def _assign(probe: FingerTemplate, gallery: FingerTemplate) -> list[tuple[int, int, int]]:
+def _assign(probe: FingerTemplate, gallery: Print) -> list[tuple[int, int, int]]:
     """(probe minutia, gallery minutia, similarity), most alike first, each minutia once.
 
     In each round every minutia names its best free partner (ties to the lower indices), and
@@ -238,7 +251,7 @@ def _starting_value(alike: int) -> float:
 
 def _relax(
     probe: FingerTemplate,
-    gallery: FingerTemplate,
+    gallery: Print,
     pairs: list[tuple[int, int, int]],
     start: list[float],
 ) -> list[float]:
@@ -263,7 +276,7 @@ def _relax(
 
 def _compatibility(
     probe: FingerTemplate,
-    gallery: FingerTemplate,
+    gallery: Print,
     s: tuple[int, int, int],
     t: tuple[int, int, int],
 ) -> float:
@@ -294,7 +307,7 @@ def _compatibility(
     return 1.0 / ((1.0 + by_distance) * (1.0 + by_turn) * (1.0 + by_bearing))
 
 
-def _from_to(finger: FingerTemplate, start: int, end: int) -> tuple[float, float]:
+def _from_to(finger: Print, start: int, end: int) -> tuple[float, float]:
     return (
         float(int(finger.x[end]) - int(finger.x[start])),
         float(int(finger.y[end]) - int(finger.y[start])),
@@ -306,10 +319,19 @@ def _fourth_power(value: float) -> float:
     return square * square
 
 
-def _common(probe: Probe, template: EncounterTemplate) -> list[int]:
+def _prints(columns: Columns, row: int) -> Iterator[ReferencePrint]:
+    minutiae = columns.minutiae.read(np.array([row]))
+    start = 0
+    for finger in range(int(columns.fingers[row]), int(columns.fingers[row + 1])):
+        end = start + int(columns.counts[finger])
+        yield ReferencePrint(int(columns.positions[finger]), *minutiae.take(slice(start, end)))
+        start = end
+
+
+def _common(probe: Probe, prints: Sequence[ReferencePrint]) -> list[int]:
     """Positions that both sides have, ascending."""
     ours = {int(f.template.position) for f in probe.fingers}
-    return sorted(ours & {int(f.position) for f in template.fingers})
+    return sorted(ours & {f.position for f in prints})
 
 
 def _ours(gallery: PackedGallery) -> ReferenceGallery:

@@ -1,0 +1,1 @@
+"""Segments: the base of each partition on disk, so that a shard need not read the store."""
