@@ -1,1 +1,1 @@
-"""Killed processes, cut links, full disks: what was acknowledged stays, nothing is half done."""
+"""Killed processes, cut links, full disks: what was acknowledged stays, no answer is wrong."""

@@ -115,10 +115,10 @@ async def on_ray(
 class Askers:
     """Searches that go on and on; every answer must be whole and right."""
 
-    def __init__(self, executor: RayExecutor, gallery: Gallery, timeout_s: float = 60.0) -> None:
+    def __init__(self, executor: RayExecutor, gallery: Gallery, *, askers: int = ASKERS) -> None:
         self.executor = executor
         self.gallery = gallery
-        self.timeout_s = timeout_s
+        self.askers = askers
         self.right = 0
         self.slowest_s = 0.0
         self.wrong: list[object] = []
@@ -128,7 +128,7 @@ class Askers:
         while not self._stop:
             started = time.monotonic()
             try:
-                wanted = self.gallery.search(number, self.timeout_s)
+                wanted = self.gallery.search(number)
                 answer = await self.executor.search(wanted)
             except RidgelineError as error:
                 self.wrong.append(error)
@@ -141,7 +141,7 @@ class Askers:
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(self._ask(i % PROBES)) for i in range(ASKERS)]
+        tasks = [asyncio.create_task(self._ask(i % PROBES)) for i in range(self.askers)]
         try:
             yield
         finally:
