@@ -16,6 +16,7 @@ from benchmarks.markdown import NONE, percent, set_name, table
 from benchmarks.record import recorded
 from benchmarks.robustness_tables import ROBUSTNESS_TABLES
 from benchmarks.scale_tables import SCALE_TABLES
+from benchmarks.segment_tables import SEGMENT_TABLES
 
 
 def verification() -> str:
@@ -232,6 +233,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **PEER_TABLES,
     **CALIBRATION_TABLES,
     **ROBUSTNESS_TABLES,
+    **SEGMENT_TABLES,
     "identification": identification,
     **IDENTIFICATION_TABLES,
     "consolidation choice": consolidation_choice,

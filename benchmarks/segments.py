@@ -102,6 +102,10 @@ def measure(gallery: Gallery, subjects: int) -> dict[str, Any]:
         for codec in ("plain", "sealed")
     }
     starts = {start: _alone(partial(_started, gallery, start, asked)) for start in STARTS}
+    on_disk = {
+        codec: sum(f.stat().st_size for f in (gallery.folder / codec).glob("*.segment"))
+        for codec in made
+    }
     folds = {
         start: _alone(partial(_folded, gallery, start, asked, people[subjects:]))
         for start in ("plain, in memory", "sealed, on disk")
@@ -111,10 +115,7 @@ def measure(gallery: Gallery, subjects: int) -> dict[str, Any]:
         "fingers": len(FINGERS),
         "enroll_s": enrolled,
         "first_start_s": made,
-        "segment_bytes": {
-            codec: sum(f.stat().st_size for f in (gallery.folder / codec).glob("*.segment"))
-            for codec in ("plain", "sealed")
-        },
+        "segment_bytes": on_disk,
         "starts": starts,
         "folds": folds,
         "parameters_hash": parameters_hash(),
