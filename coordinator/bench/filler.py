@@ -25,6 +25,11 @@ SEED = 880_302
 MADE = 400
 """Generated persons whose fingers are recombined."""
 
+SHARED_FROM = 50_000
+"""Persons from which on fingers share memory. Fewer are packed as in a real gallery: their
+partitions are too small for a sketch, so a search screens everybody, and the NumPy backend then
+compares each packed finger once, however many rows show it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Filler:
@@ -46,6 +51,8 @@ class Filler:
 
     def gallery(self, subjects: int) -> NumpyGallery:
         """That many persons of ten fingers; the first ones are the generated persons themselves."""
+        if subjects < SHARED_FROM:
+            return NumpyBackend().pack(Columns.of(list(self.encounters(subjects))))
         owners = self._owners(subjects)
         return NumpyGallery(
             {

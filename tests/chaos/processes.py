@@ -184,6 +184,16 @@ class CoordinatorProcess:
         if not self._ended():
             os.kill(self.pid, number)
 
+    def freeze(self) -> None:
+        """Stops it; returns when each of its threads stands still, which takes a moment."""
+        self.signal(signal.SIGSTOP)
+
+        def stands_still() -> bool:
+            stats = Path(f"/proc/{self.pid}/task").glob("*/stat")
+            return all(stat.read_text().rpartition(") ")[2].startswith("T") for stat in stats)
+
+        eventually(stands_still, 10.0)
+
     def ended(self, timeout_s: float = 60.0) -> int:
         """Its exit code, when it has ended; negative for a signal."""
         eventually(self._ended, timeout_s, lambda: f"it did not end:\n{self.log}")

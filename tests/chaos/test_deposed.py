@@ -52,7 +52,7 @@ def two(nursery: Nursery, tmp_path: Path) -> Iterator[Two]:
 def freeze_between_writes(two: Two) -> None:
     """Stops the first one outside a transaction: inside, SQLite would let nobody else write."""
     while True:
-        two.first.signal(signal.SIGSTOP)
+        two.first.freeze()
         if may_write(two.site.database):
             return
         two.first.signal(signal.SIGCONT)
@@ -131,7 +131,7 @@ def test_frozen_within_a_transaction_it_is_waited_for_and_nothing_is_half_writte
     """SQLite's lock is the process's: nobody takes over until it goes on or is killed."""
     holder = sqlite3.connect(two.site.database, timeout=30.0, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")  # as if the first had been frozen within its own
-    two.first.signal(signal.SIGSTOP)
+    two.first.freeze()
     time.sleep(3 * LEASE_S)
     assert "serving on" not in two.second.log
     holder.rollback()
@@ -160,7 +160,7 @@ def test_a_call_into_a_black_hole_moves_to_whoever_took_over(two: Two) -> None:
         with RidgelineClient(config) as client, ThreadPoolExecutor(1) as threads:
             client.enroll(prints(0), encounter_id="E0")
             link.black_hole()
-            two.first.signal(signal.SIGSTOP)
+            two.first.freeze()
             waiting = threads.submit(client.enroll, prints(1), encounter_id="E1")
             assert waiting.result(30).created
             assert client.enroll(prints(1), encounter_id="E1").created is False

@@ -209,10 +209,12 @@ SCREEN_LOSS = {
 """Measured loss of the cut, by fingers as in `ScreenParameters.cuts`."""
 
 
+_PLAIN = "plain prints against plain ones, a rolled one against a plain one loses more"
+
 SKETCH_LOSS = {
-    2: MeasuredLoss(2, 3000, f"two fingers; {_MADE_UP}"),
-    4: MeasuredLoss(3, 3000, f"four fingers; {_MADE_UP}"),
-    8: MeasuredLoss(0, 1000, f"eight fingers; {_MADE_UP}"),
+    2: MeasuredLoss(2, 3000, f"two fingers, {_PLAIN}; {_MADE_UP}"),
+    4: MeasuredLoss(3, 3000, f"four fingers, {_PLAIN}; {_MADE_UP}"),
+    8: MeasuredLoss(0, 1000, f"eight fingers, {_PLAIN}; {_MADE_UP}"),
 }
 """Measured loss of both sketch levels together, by fingers as in `SketchParameters.depths`."""
 

@@ -86,7 +86,7 @@ def test_a_restarted_actor_answers_from_its_segments(running: Running, tmp_path:
         *("restarted", PARTITIONS, StoreSourceFactory(url, keys), "numpy"),
         SegmentSettings(tmp_path / "segments", SealedBlocks(keys), "disk"),
     )
-    ray.get(actor.load.remote(), timeout=120.0)
+    ray.get(actor.assign.remote(PARTITIONS), timeout=120.0)
     written = {f: f.stat().st_mtime_ns for f in (tmp_path / "segments").glob("*.segment")}
     assert len(written) == len(PARTITIONS)
     ray.kill(actor, no_restart=False)
