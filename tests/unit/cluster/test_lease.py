@@ -17,6 +17,8 @@ from tests.populations import encounter
 from workers.errors import ErrorCode, RidgelineError
 
 LONG_S = 60.0
+SHORT_S = 2.0
+"""Long enough for a busy machine to look at it meanwhile."""
 
 
 Contender = Callable[..., Lease]
@@ -52,7 +54,7 @@ def refused(act: object) -> ErrorCode:
 
 
 def test_one_holds_it_until_it_ends(contender: Contender) -> None:
-    first, second = contender("first"), contender("second", 0.3)
+    first, second = contender("first"), contender("second", SHORT_S)
     assert (first.state().holder, first.state().token) == ("", 0)
     assert first.try_acquire()
     assert first.token == 1
@@ -64,12 +66,12 @@ def test_one_holds_it_until_it_ends(contender: Contender) -> None:
     assert second.try_acquire()
     assert (second.token, first.state().holder) == (2, "second")
     assert not contender("third").try_acquire()
-    time.sleep(0.4)
+    time.sleep(1.1 * SHORT_S)
     assert second.state().left_s <= 0
     assert not second.is_fresh()
     second.renew()
     assert second.is_fresh()
-    time.sleep(0.4)
+    time.sleep(1.1 * SHORT_S)
     assert contender("third").try_acquire()
 
 
@@ -162,14 +164,14 @@ def test_many_that_try_at_once_get_different_tokens(contender: Contender) -> Non
 
 
 def test_a_clock_set_back_does_not_keep_a_dead_holder(contender: Contender) -> None:
-    first, second = contender("first", 0.3), contender("second", 0.3)
+    first, second = contender("first", SHORT_S), contender("second", SHORT_S)
     assert first.try_acquire()
     day = 86_400_000
     set_clock_of(first, expires_ms=first.state().expires_ms + day)  # the clock went back a day
     assert not second.try_acquire()
-    time.sleep(0.2)
+    time.sleep(SHORT_S / 4)
     assert not second.try_acquire()
-    time.sleep(0.2)
+    time.sleep(SHORT_S)
     assert second.try_acquire()
     assert refused(first.renew) is ErrorCode.NOT_ACTIVE
 
